@@ -1,0 +1,111 @@
+// Package pgtest gives tests a real PostgreSQL: a fresh database for each test, on a server that all test processes of the
+// machine share.
+//
+// The server is one of package embedded, with everything off that makes data safe and slow. Its data directory stays in
+// the temporary folder from one run to the next, since making it takes longer than starting it; nothing in it is worth
+// keeping. Where $TENANTRY_TEST_POSTGRES names a folder with PostgreSQL's programs, those are used, else the newest on the
+// machine.
+//
+// A package whose tests use pgtest hands its test main over, so that the server goes when the last test process does:
+//
+//	func TestMain(m *testing.M) { pgtest.Main(m) }
+//
+// Nothing is skipped: where there is no PostgreSQL, a test that needs one fails.
+package pgtest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"tenantry/internal/embedded"
+)
+
+// Bin is the environment variable that names the folder with the programs of the PostgreSQL to test with.
+const Bin = "TENANTRY_TEST_POSTGRES"
+
+// inMain says that Main runs the tests, and so that somebody leaves the server in the end.
+var inMain bool
+
+// Main runs the tests of a package, leaves the server, and exits.
+func Main(m *testing.M) {
+	inMain = true
+	code := m.Run()
+	if err := closeShared(); err != nil {
+		fmt.Fprintln(os.Stderr, "pgtest:", err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+var (
+	startShared = sync.OnceValues(openShared)
+	started     *embedded.Server // what startShared has started
+)
+
+// sharedServer gives the server of this test process, which the first test that asks for it starts or joins.
+func sharedServer(t testing.TB) *embedded.Server {
+	t.Helper()
+	if !inMain {
+		t.Fatal("pgtest: this package needs: func TestMain(m *testing.M) { pgtest.Main(m) }")
+	}
+	server, err := startShared()
+	if err != nil {
+		t.Fatal("pgtest: ", err)
+	}
+	return server
+}
+
+// openShared starts or joins the shared server. Where that fails, it tries once more with an empty data directory: the one that is
+// there may be spoilt, because the machine went down while nothing was synced.
+func openShared() (*embedded.Server, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	bin, err := find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("tenantry-test-%d-%d", os.Getuid(), bin.Major))
+	server, err := embedded.Start(ctx, options(dir, bin.Dir))
+	if err != nil && embedded.Remove(ctx, dir) == nil {
+		server, err = embedded.Start(ctx, options(dir, bin.Dir))
+	}
+	if err != nil {
+		return nil, err
+	}
+	started = server
+	sweepOwn()
+	return server, sweep(ctx, server.URL())
+}
+
+// find finds the PostgreSQL to test with. Tests never fetch one.
+func find(ctx context.Context) (embedded.Binaries, error) {
+	bin, err := embedded.Find(ctx, os.Getenv(Bin))
+	if err != nil {
+		err = fmt.Errorf("%w; install PostgreSQL %d or newer, or set $%s to the folder that holds its initdb and postgres",
+			err, embedded.OldestMajor, Bin)
+	}
+	return bin, err
+}
+
+// closeShared leaves the shared server, if this process has used it.
+func closeShared() error {
+	if started == nil {
+		return nil
+	}
+	return started.Close()
+}
+
+// options are those of a server whose data need not outlive the machine.
+func options(dir, bin string) embedded.Options {
+	return embedded.Options{Dir: dir, Bin: bin, Settings: map[string]string{
+		"fsync":              "off",
+		"full_page_writes":   "off",
+		"synchronous_commit": "off",
+		"max_connections":    "200",
+	}}
+}

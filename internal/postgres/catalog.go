@@ -1,0 +1,284 @@
+package postgres
+
+import "strings"
+
+// The catalog query describes schemas in PostgreSQL's own words: a line for
+// each table, column, constraint, index and so on. It is one statement for any
+// number of schemas, and every part of it is reached by an index from the
+// schema's row: pg_depend (refclassid, refobjid) gives what a schema holds,
+// where relnamespace, which no index serves, would mean a scan of pg_class.
+//
+// Names within the schema come out unqualified and all others qualified,
+// because each definition is printed while search_path names just that schema
+// before pg_catalog. So a schema's own name never enters a definition, whatever
+// it is, and no text is ever replaced. See "search_path" in
+// https://www.postgresql.org/docs/current/ddl-schemas.html#DDL-SCHEMAS-PATH.
+
+// printed wraps an expression that PostgreSQL prints names in, so that it is
+// evaluated under the search_path of its own schema. CASE fixes the order of
+// evaluation; set_config is volatile, so it is never folded away.
+func printed(expr string) string {
+	return "CASE WHEN set_config('search_path', o.path, true) IS NOT NULL THEN " + expr + " END"
+}
+
+// catalogCTE finds the objects of the schemas named by $1. Joins are in the
+// order in which they are to be made; see steer.
+const catalogCTE = `
+WITH ns AS MATERIALIZED (
+	SELECT n.oid, n.xmin AS version, n.nspname, quote_ident(n.nspname) || ', pg_catalog' AS path
+	FROM pg_namespace n WHERE n.nspname = ANY ($1::text[])
+), o AS MATERIALIZED (
+	SELECT ns.nspname, ns.path, d.classid, d.objid
+	FROM ns JOIN pg_depend d ON d.refclassid = 'pg_namespace'::regclass AND d.refobjid = ns.oid
+	WHERE NOT EXISTS ( -- what belongs to an extension, or is a part of another object
+		SELECT FROM pg_depend e
+		WHERE e.classid = d.classid AND e.objid = d.objid AND e.objsubid = 0 AND e.deptype IN ('e', 'i'))
+), rel AS MATERIALIZED (
+	SELECT o.nspname, o.path, c.xmin AS version, c.*
+	FROM o JOIN pg_class c ON c.oid = o.objid
+	WHERE o.classid = 'pg_class'::regclass
+), typ AS MATERIALIZED (
+	SELECT o.nspname, o.path, t.xmin AS version, t.*
+	FROM o JOIN pg_type t ON t.oid = o.objid
+	WHERE o.classid = 'pg_type'::regclass
+)`
+
+// steer returns the settings that keep a catalog query's plan what it should
+// be, whatever the statistics say or if there are none: for few schemas nested
+// loops over indexes in the order written, for many one pass over each catalog
+// and hash joins. Left to itself on a fresh database, the planner has chosen a
+// nested loop of whole catalogs, a hundred times slower.
+func steer(schemas int) string {
+	const settings = "SET LOCAL search_path = pg_catalog; SET LOCAL jit = off; SET LOCAL join_collapse_limit = 1; "
+	if schemas <= fewSchemas {
+		return settings + "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_nestloop = on"
+	}
+	return settings + "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = off; SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '64MB'"
+}
+
+// fewSchemas is how many schemas are worth looking up one by one.
+const fewSchemas = 20
+
+// A part is one SELECT of the catalog query. Its rows are (schema, kind, table,
+// name, definition); $own in an expression marks what is printed.
+type part struct {
+	kind  string // the literal kind, or an SQL expression where it starts with "("
+	table string // SQL
+	name  string // SQL
+	def   string // SQL
+	from  string // FROM and WHERE; alias o carries nspname and path
+}
+
+const tableKinds = `o.relkind IN ('r', 'p', 'f')`
+
+// parts lists every kind of line. The kinds themselves are documented with
+// schema.Line; the order here does not matter, lines are sorted.
+func parts(version int) []part {
+	notNull := part{
+		kind: "not null", table: "o.relname", name: "a.attname", def: "''",
+		from: `FROM rel o JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull WHERE ` + tableKinds,
+	}
+	if version >= 18_00_00 {
+		// Since 18 NOT NULL is a constraint with a name of its own:
+		// https://www.postgresql.org/docs/18/catalog-pg-constraint.html
+		notNull.from = `FROM rel o JOIN pg_constraint k ON k.conrelid = o.oid AND k.contype = 'n'
+			JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum = k.conkey[1] WHERE ` + tableKinds
+		notNull.def = `concat_ws(' ', CASE WHEN k.conname <> o.relname || '_' || a.attname || '_not_null' THEN quote_ident(k.conname) END,
+			CASE WHEN k.connoinherit THEN 'NO INHERIT' END, CASE WHEN NOT k.convalidated THEN 'NOT VALID' END)`
+	}
+	return []part{
+		{kind: "enum", table: "''", name: "o.typname",
+			def:  `(SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = o.oid)`,
+			from: `FROM typ o WHERE o.typtype = 'e'`},
+		{kind: "domain", table: "''", name: "o.typname",
+			def: printed(`concat_ws(' ', format_type(o.typbasetype, o.typtypmod),
+				(SELECT 'COLLATE ' || o.typcollation::regcollation::text FROM pg_type b WHERE b.oid = o.typbasetype AND b.typcollation <> o.typcollation),
+				'DEFAULT ' || pg_get_expr(o.typdefaultbin, 0), CASE WHEN o.typnotnull THEN 'NOT NULL' END)`),
+			from: `FROM typ o WHERE o.typtype = 'd'`},
+		{kind: "domain constraint", table: "o.typname", name: "k.conname",
+			def:  printed(`pg_get_constraintdef(k.oid)`),
+			from: `FROM typ o JOIN pg_constraint k ON k.contypid = o.oid AND k.contype <> 'n' WHERE o.typtype = 'd'`},
+		{kind: "composite type", table: "''", name: "o.typname",
+			def: printed(`'(' || (SELECT string_agg(concat_ws(' ', quote_ident(a.attname), format_type(a.atttypid, a.atttypmod),
+				(SELECT 'COLLATE ' || a.attcollation::regcollation::text FROM pg_type b WHERE b.oid = a.atttypid AND b.typcollation <> a.attcollation)), ', ' ORDER BY a.attnum)
+				FROM pg_attribute a WHERE a.attrelid = o.typrelid AND a.attnum > 0 AND NOT a.attisdropped) || ')'`),
+			from: `FROM typ o JOIN pg_class c ON c.oid = o.typrelid AND c.relkind = 'c' WHERE o.typtype = 'c'`},
+		{kind: "range type", table: "''", name: "o.typname",
+			def: printed(`concat_ws(', ', 'SUBTYPE = ' || format_type(r.rngsubtype, NULL),
+				(SELECT 'SUBTYPE_OPCLASS = ' || quote_ident(nc.nspname) || '.' || quote_ident(oc.opcname) FROM pg_opclass oc JOIN pg_namespace nc ON nc.oid = oc.opcnamespace WHERE oc.oid = r.rngsubopc AND NOT oc.opcdefault),
+				(SELECT 'COLLATION = ' || r.rngcollation::regcollation::text FROM pg_type b WHERE b.oid = r.rngsubtype AND b.typcollation <> r.rngcollation),
+				CASE WHEN r.rngcanonical <> 0 THEN 'CANONICAL = ' || r.rngcanonical::text END,
+				CASE WHEN r.rngsubdiff <> 0 THEN 'SUBTYPE_DIFF = ' || r.rngsubdiff::text END,
+				'MULTIRANGE_TYPE_NAME = ' || format_type(r.rngmultitypid, NULL))`),
+			from: `FROM typ o JOIN pg_range r ON r.rngtypid = o.oid WHERE o.typtype = 'r'`},
+		{kind: "table", table: "''", name: "o.relname",
+			def: printed(`concat_ws(' ', CASE o.relpersistence WHEN 'u' THEN 'UNLOGGED' WHEN 't' THEN 'TEMPORARY' END,
+				CASE WHEN o.relispartition THEN (SELECT 'PARTITION OF ' || i.inhparent::regclass::text FROM pg_inherits i WHERE i.inhrelid = o.oid) || ' ' || pg_get_expr(o.relpartbound, o.oid)
+				ELSE (SELECT 'INHERITS (' || string_agg(i.inhparent::regclass::text, ', ' ORDER BY i.inhseqno) || ')' FROM pg_inherits i WHERE i.inhrelid = o.oid) END,
+				CASE WHEN o.relkind = 'p' THEN 'PARTITION BY ' || pg_get_partkeydef(o.oid) END,
+				CASE WHEN o.relkind = 'f' THEN (SELECT 'SERVER ' || quote_ident(s.srvname) FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver WHERE f.ftrelid = o.oid) END,
+				(SELECT 'USING ' || quote_ident(m.amname) FROM pg_am m WHERE m.oid = o.relam AND m.amname <> 'heap'),
+				'WITH (' || array_to_string(o.reloptions, ', ') || ')',
+				(SELECT 'TABLESPACE ' || quote_ident(s.spcname) FROM pg_tablespace s WHERE s.oid = o.reltablespace))`),
+			from: `FROM rel o WHERE ` + tableKinds},
+		{kind: "replica identity", table: "''", name: "o.relname",
+			def: `CASE o.relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING' ELSE 'USING INDEX ' ||
+				(SELECT quote_ident(c.relname) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = o.oid AND i.indisreplident) END`,
+			from: `FROM rel o WHERE o.relreplident <> 'd' AND ` + tableKinds},
+		{kind: "cluster", table: "''", name: "o.relname",
+			def:  `(SELECT quote_ident(c.relname) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = o.oid AND i.indisclustered)`,
+			from: `FROM rel o WHERE EXISTS (SELECT FROM pg_index i WHERE i.indrelid = o.oid AND i.indisclustered)`},
+		{kind: "column", table: "o.relname", name: "a.attname",
+			def: printed(`concat_ws(' ', format_type(a.atttypid, a.atttypmod),
+				(SELECT 'COLLATE ' || a.attcollation::regcollation::text FROM pg_type b WHERE b.oid = a.atttypid AND b.typcollation <> a.attcollation),
+				CASE WHEN a.attgenerated <> '' THEN (SELECT 'GENERATED ALWAYS AS (' || pg_get_expr(d.adbin, d.adrelid) || ')' FROM pg_attrdef d WHERE d.adrelid = o.oid AND d.adnum = a.attnum)
+				|| CASE a.attgenerated WHEN 's' THEN ' STORED' WHEN 'v' THEN ' VIRTUAL' END END)`),
+			from: columnsOf},
+		{kind: "column options", table: "o.relname", name: "a.attname",
+			def: `concat_ws(', ', (SELECT 'STORAGE ' || CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' WHEN 'x' THEN 'EXTENDED' END
+				FROM pg_type b WHERE b.oid = a.atttypid AND b.typstorage <> a.attstorage),
+				CASE a.attcompression WHEN 'p' THEN 'COMPRESSION pglz' WHEN 'l' THEN 'COMPRESSION lz4' END,
+				CASE WHEN a.attstattarget >= 0 THEN 'STATISTICS ' || a.attstattarget END,
+				'(' || array_to_string(a.attoptions, ', ') || ')')`,
+			from: columnsOf + ` AND (a.attcompression <> '' OR a.attstattarget >= 0 OR a.attoptions IS NOT NULL
+				OR a.attstorage <> (SELECT b.typstorage FROM pg_type b WHERE b.oid = a.atttypid))`},
+		notNull,
+		{kind: "default", table: "o.relname", name: "a.attname",
+			def: printed(`pg_get_expr(d.adbin, d.adrelid)`),
+			from: `FROM rel o JOIN pg_attrdef d ON d.adrelid = o.oid
+				JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum = d.adnum AND a.attgenerated = '' WHERE ` + tableKinds},
+		{kind: "identity", table: "o.relname", name: "a.attname",
+			def: `'GENERATED ' || CASE a.attidentity WHEN 'a' THEN 'ALWAYS' ELSE 'BY DEFAULT' END || ' AS IDENTITY (SEQUENCE NAME ' || quote_ident(q.relname) || ' ' || ` + sequenceOptions + ` || ')'`,
+			from: `FROM rel o JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum > 0 AND a.attidentity <> '' AND NOT a.attisdropped
+				JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = o.oid AND d.refobjsubid = a.attnum AND d.classid = 'pg_class'::regclass AND d.deptype = 'i'
+				JOIN pg_class q ON q.oid = d.objid
+				JOIN pg_sequence s ON s.seqrelid = d.objid WHERE o.relkind IN ('r', 'p')`},
+		{kind: "constraint", table: "o.relname", name: "k.conname",
+			def:  printed(`pg_get_constraintdef(k.oid)`) + ` || coalesce((SELECT ' WITH (' || array_to_string(i.reloptions, ', ') || ')' FROM pg_class i WHERE i.oid = k.conindid AND k.contype IN ('p', 'u', 'x')), '')`,
+			from: `FROM rel o JOIN pg_constraint k ON k.conrelid = o.oid AND k.contype IN ('p', 'u', 'x', 'f', 'c') AND k.conparentid = 0 AND k.conislocal WHERE ` + tableKinds},
+		{kind: "(CASE o.relkind WHEN 'm' THEN 'materialized view index' ELSE 'index' END)", table: "o.relname", name: "c.relname",
+			// pg_get_indexdef qualifies the table whatever the search_path, so the known beginning is cut off by its length.
+			def: `CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END || ` + printed(`substr(pg_get_indexdef(i.indexrelid), length('CREATE INDEX  ON . ' || CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END
+				|| CASE c.relkind WHEN 'I' THEN 'ONLY ' ELSE '' END || quote_ident(c.relname) || quote_ident(o.nspname) || quote_ident(o.relname)) + 1)`) +
+				` || CASE WHEN i.indisvalid THEN '' ELSE ' INVALID' END`,
+			from: `FROM rel o JOIN pg_index i ON i.indrelid = o.oid
+				JOIN pg_class c ON c.oid = i.indexrelid AND NOT c.relispartition
+				WHERE o.relkind IN ('r', 'p', 'm') AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = o.oid AND k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))`},
+		{kind: "(CASE WHEN w.objid IS NULL THEN 'sequence' ELSE 'owned sequence' END)", table: "''", name: "o.relname",
+			def: `'AS ' || format_type(s.seqtypid, NULL) || ' ' || ` + sequenceOptions + ` || coalesce(' OWNED BY ' || quote_ident(c.relname) || '.' || quote_ident(a.attname), '')`,
+			from: `FROM rel o JOIN pg_sequence s ON s.seqrelid = o.oid
+				LEFT JOIN pg_depend w ON w.classid = 'pg_class'::regclass AND w.objid = o.oid AND w.objsubid = 0 AND w.refclassid = 'pg_class'::regclass AND w.deptype = 'a' AND w.refobjsubid > 0
+				LEFT JOIN pg_class c ON c.oid = w.refobjid LEFT JOIN pg_attribute a ON a.attrelid = w.refobjid AND a.attnum = w.refobjsubid
+				WHERE o.relkind = 'S'`},
+		{kind: "(CASE o.relkind WHEN 'v' THEN 'view' ELSE 'materialized view' END)", table: "''", name: "o.relname",
+			def:  printed(`coalesce('WITH (' || array_to_string(o.reloptions, ', ') || ') ', '') || 'AS ' || pg_get_viewdef(o.oid)`),
+			from: `FROM rel o WHERE o.relkind IN ('v', 'm')`},
+		{kind: "trigger", table: "o.relname", name: "t.tgname",
+			def:  printed(`pg_get_triggerdef(t.oid, true)`) + ` || CASE t.tgenabled WHEN 'D' THEN ' DISABLED' WHEN 'R' THEN ' REPLICA' WHEN 'A' THEN ' ALWAYS' ELSE '' END`,
+			from: `FROM rel o JOIN pg_trigger t ON t.tgrelid = o.oid AND NOT t.tgisinternal AND t.tgparentid = 0`},
+		{kind: "rule", table: "o.relname", name: "r.rulename",
+			def:  printed(`pg_get_ruledef(r.oid, true)`),
+			from: `FROM rel o JOIN pg_rewrite r ON r.ev_class = o.oid AND r.rulename <> '_RETURN'`},
+		{kind: "row security", table: "''", name: "o.relname",
+			def:  `CASE WHEN o.relforcerowsecurity THEN 'FORCE' ELSE '' END`,
+			from: `FROM rel o WHERE o.relrowsecurity OR o.relforcerowsecurity`},
+		{kind: "policy", table: "o.relname", name: "p.polname",
+			def: printed(`concat_ws(' ', CASE WHEN p.polpermissive THEN 'AS PERMISSIVE' ELSE 'AS RESTRICTIVE' END,
+				'FOR ' || CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
+				'TO ' || (SELECT string_agg(CASE WHEN r = 0 THEN 'PUBLIC' ELSE r::regrole::text END, ', ' ORDER BY r::regrole::text COLLATE "C") FROM unnest(p.polroles) r),
+				'USING (' || pg_get_expr(p.polqual, p.polrelid) || ')', 'WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')')`),
+			from: `FROM rel o JOIN pg_policy p ON p.polrelid = o.oid`},
+		{kind: "(CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END)", table: "''",
+			name: printed(`quote_ident(p.proname) || '(' || pg_get_function_identity_arguments(p.oid) || ')'`),
+			def: printed(`CASE WHEN p.prokind = 'a' THEN (SELECT concat_ws(', ', 'SFUNC = ' || g.aggtransfn::text, 'STYPE = ' || format_type(g.aggtranstype, NULL),
+					CASE WHEN g.aggfinalfn <> 0 THEN 'FINALFUNC = ' || g.aggfinalfn::text END, 'INITCOND = ' || quote_literal(g.agginitval)) FROM pg_aggregate g WHERE g.aggfnoid = p.oid)
+				ELSE substr(pg_get_functiondef(p.oid), length('CREATE OR REPLACE ' || CASE p.prokind WHEN 'p' THEN 'PROCEDURE ' ELSE 'FUNCTION ' END || quote_ident(o.nspname) || '.') + 1) END`),
+			from: `FROM o JOIN pg_proc p ON p.oid = o.objid WHERE o.classid = 'pg_proc'::regclass`},
+		{kind: "statistics", table: "''", name: "x.stxname",
+			def:  printed(`substr(pg_get_statisticsobjdef(x.oid), length('CREATE STATISTICS ' || quote_ident(o.nspname) || '.' || quote_ident(x.stxname)) + 2)`),
+			from: `FROM o JOIN pg_statistic_ext x ON x.oid = o.objid WHERE o.classid = 'pg_statistic_ext'::regclass`},
+		// Whatever else a schema can hold is at least named, so that nothing passes unseen.
+		{kind: "(i.type)", table: "''", name: "coalesce(i.name, substr(i.identity, length(i.schema) + 2))", def: "''",
+			from: `FROM o JOIN LATERAL pg_identify_object(o.classid, o.objid, 0) i ON true
+				WHERE o.classid NOT IN ('pg_class'::regclass, 'pg_type'::regclass, 'pg_proc'::regclass, 'pg_statistic_ext'::regclass, 'pg_constraint'::regclass, 'pg_default_acl'::regclass)
+				UNION ALL SELECT o.nspname, 'type', '', o.typname, '' FROM typ o WHERE o.typtype NOT IN ('e', 'd', 'c', 'r', 'm')`},
+		// Comments: the name is what follows COMMENT ON, the definition what follows IS.
+		comment("'comment'", "'SCHEMA'", `SELECT 'pg_namespace'::regclass AS classid, o.oid AS objid, 0 AS sub, '' AS owner, '' AS ident, o.* FROM ns o`),
+		comment(relationComment, "CASE o.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE' WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END",
+			`SELECT 'pg_class'::regclass AS classid, o.oid AS objid, 0 AS sub, '' AS owner, quote_ident(o.relname) AS ident, o.* FROM rel o`),
+		comment(relationComment, "'COLUMN'", `SELECT 'pg_class'::regclass AS classid, o.oid AS objid, a.attnum AS sub, o.relname AS owner, quote_ident(o.relname) || '.' || quote_ident(a.attname) AS ident, o.*
+			FROM rel o JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped`),
+		comment(relationComment, "'INDEX'", `SELECT 'pg_class'::regclass AS classid, i.indexrelid AS objid, 0 AS sub, o.relname AS owner, quote_ident(c.relname) AS ident, o.*
+			FROM rel o JOIN pg_index i ON i.indrelid = o.oid AND true JOIN pg_class c ON c.oid = i.indexrelid`),
+		comment("'comment'", "'CONSTRAINT'", `SELECT 'pg_constraint'::regclass AS classid, k.oid AS objid, 0 AS sub, o.relname AS owner, quote_ident(k.conname) || ' ON ' || quote_ident(o.relname) AS ident, o.*
+			FROM rel o JOIN pg_constraint k ON k.conrelid = o.oid`),
+		comment("'comment'", "CASE o.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END",
+			`SELECT 'pg_type'::regclass AS classid, o.oid AS objid, 0 AS sub, '' AS owner, quote_ident(o.typname) AS ident, o.* FROM typ o`),
+		comment("'object comment'", "'ROUTINE'", `SELECT 0 AS sub, '' AS owner, `+printed(`quote_ident(p.proname) || '(' || pg_get_function_identity_arguments(p.oid) || ')'`)+` AS ident, o.*
+			FROM o JOIN pg_proc p ON p.oid = o.objid WHERE o.classid = 'pg_proc'::regclass`),
+		comment("'object comment'", "'TRIGGER'", `SELECT 'pg_trigger'::regclass AS classid, t.oid AS objid, 0 AS sub, o.relname AS owner, quote_ident(t.tgname) || ' ON ' || quote_ident(o.relname) AS ident, o.*
+			FROM rel o JOIN pg_trigger t ON t.tgrelid = o.oid AND NOT t.tgisinternal`),
+		comment("'object comment'", "'POLICY'", `SELECT 'pg_policy'::regclass AS classid, p.oid AS objid, 0 AS sub, o.relname AS owner, quote_ident(p.polname) || ' ON ' || quote_ident(o.relname) AS ident, o.*
+			FROM rel o JOIN pg_policy p ON p.polrelid = o.oid`),
+	}
+}
+
+// relationComment is the kind of a comment on a relation, or on a part of it.
+const relationComment = `CASE WHEN o.relkind IN ('r', 'p', 'f') THEN 'comment' ELSE 'object comment' END`
+
+const columnsOf = `FROM rel o JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped WHERE ` + tableKinds
+
+// sequenceOptions prints a row s of pg_sequence as CREATE SEQUENCE takes it.
+const sequenceOptions = `format('START WITH %s INCREMENT BY %s MINVALUE %s MAXVALUE %s CACHE %s', s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache) || CASE WHEN s.seqcycle THEN ' CYCLE' ELSE '' END`
+
+// comment makes the part for comments on the objects that a query finds; kind
+// and word (what follows COMMENT ON) are expressions over its rows.
+func comment(kind, word, objects string) part {
+	return part{
+		kind: "(" + kind + ")", table: "o.owner", name: "rtrim(" + word + " || ' ' || o.ident)", def: "quote_literal(d.description)",
+		from: `FROM (` + objects + `) o JOIN pg_description d
+			ON d.objoid = o.objid AND d.classoid = o.classid AND d.objsubid = o.sub`,
+	}
+}
+
+// linesQuery returns rows (schema, kind, tbl, name, def), unordered, for the
+// schemas named by $1 on a server of the given server_version_num.
+func linesQuery(version int) string {
+	var b strings.Builder
+	b.WriteString(catalogCTE)
+	for i, p := range parts(version) {
+		if i > 0 {
+			b.WriteString("\nUNION ALL")
+		}
+		kind := p.kind
+		if !strings.HasPrefix(kind, "(") {
+			kind = "'" + kind + "'"
+		}
+		b.WriteString("\nSELECT o.nspname::text AS schema, " + kind + "::text AS kind, (" + p.table + ")::text AS tbl, (" +
+			p.name + ")::text AS name, coalesce((" + p.def + ")::text, '') AS def\n" + p.from)
+	}
+	return b.String()
+}
+
+// fingerprintQuery returns a row (schema, structure, objects) for each schema
+// of $1 that exists: the hashes of its lines whose kind is in $2, and of the
+// others. It computes what schema.FingerprintOf does.
+func fingerprintQuery(version int) string {
+	return `WITH lines AS (` + linesQuery(version) + `), escaped AS (
+	SELECT l.schema, l.kind = ANY ($2::text[]) AS structure, concat_ws(E'\t', ` + escaped("l.kind") + `, ` + escaped("l.tbl") + `, ` + escaped("l.name") + `, ` + escaped("l.def") + `) AS line
+	FROM lines l
+), hashed AS (
+	SELECT e.schema, ` + hashed("e.structure") + ` AS structure, ` + hashed("NOT e.structure") + ` AS objects
+	FROM escaped e GROUP BY e.schema
+)
+SELECT n.nspname::text, coalesce(h.structure, ''), coalesce(h.objects, '')
+FROM pg_namespace n LEFT JOIN hashed h ON h.schema = n.nspname::text WHERE n.nspname = ANY ($1::text[])`
+}
+
+func escaped(field string) string {
+	return `replace(replace(replace(` + field + `, E'\\', E'\\\\'), E'\t', E'\\t'), E'\n', E'\\n')`
+}
+
+func hashed(filter string) string {
+	return `encode(sha256(convert_to(string_agg(e.line, E'\n' ORDER BY e.line COLLATE "C") FILTER (WHERE ` + filter + `), 'UTF8')), 'hex')`
+}

@@ -1,0 +1,152 @@
+package schema
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ariga.io/atlas/schemahcl"
+	"ariga.io/atlas/sql/migrate"
+	"ariga.io/atlas/sql/postgres"
+	atlas "ariga.io/atlas/sql/schema"
+)
+
+// Native is the Atlas engine as a library, in this process.
+type Native struct{}
+
+// nativeVersion is part of the key of compiled blueprints. A test holds it to
+// the version in go.mod.
+const nativeVersion = "v1.3.0"
+
+// Version implements Engine.
+func (Native) Version() string { return "native ariga.io/atlas " + nativeVersion }
+
+// Create implements Engine: the HCL by Atlas, then the SQL sources as they are.
+func (Native) Create(ctx context.Context, bench *Bench, b *Blueprint) ([]Statement, error) {
+	desired, err := b.evaluate(bench.Schema, bench.Shared)
+	if err != nil {
+		return nil, err
+	}
+	sql, err := b.sqlStatements()
+	if err != nil {
+		return nil, err
+	}
+	drv, err := postgres.Open(bench)
+	if err != nil {
+		return nil, err
+	}
+	changes, err := drv.RealmDiff(atlas.NewRealm(), atlas.NewRealm(desired))
+	if err != nil {
+		return nil, fmt.Errorf("atlas: %w", err)
+	}
+	statements, err := planChanges(ctx, drv, changes)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range sql {
+		statements = append(statements, Statement{SQL: s, Transactional: true})
+	}
+	return statements, nil
+}
+
+// Plan implements Engine: both structures are inspected on the bench, so that
+// Atlas compares its own normal forms.
+func (Native) Plan(ctx context.Context, bench *Bench, b *Blueprint, to *Compiled) ([]Statement, error) {
+	drv, err := postgres.Open(bench)
+	if err != nil {
+		return nil, err
+	}
+	have, err := inspect(ctx, drv, bench)
+	if err != nil {
+		return nil, err
+	}
+	var want *atlas.Schema
+	err = bench.attempt(ctx, func() error {
+		if _, err := bench.ExecContext(ctx, "DROP SCHEMA "+QuoteIdent(bench.Schema)+" CASCADE"); err != nil {
+			return err
+		}
+		if err := bench.build(ctx, bench.Schema, to.Create); err != nil {
+			return err
+		}
+		want, err = inspect(ctx, drv, bench)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	opts := []atlas.DiffOption{atlas.DiffNormalized(), atlas.DiffSkipChanges(skippedChanges(b.Diff)...)}
+	if b.Diff.CreateIndexLive || b.Diff.DropIndexLive {
+		opts = append(opts, func(o *atlas.DiffOptions) { o.Extra = concurrently(b.Diff) })
+	}
+	changes, err := drv.SchemaDiff(have, want, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("atlas: %w", err)
+	}
+	return planChanges(ctx, drv, changes)
+}
+
+// inspect reads the bench's schema, with the shared ones so that references
+// into them are whole.
+func inspect(ctx context.Context, drv migrate.Driver, bench *Bench) (*atlas.Schema, error) {
+	names := []string{bench.Schema}
+	for _, scratch := range bench.Shared {
+		names = append(names, scratch)
+	}
+	slices.Sort(names)
+	realm, err := drv.InspectRealm(ctx, &atlas.InspectRealmOption{Schemas: names})
+	if err != nil {
+		return nil, fmt.Errorf("atlas: %w", err)
+	}
+	own, ok := realm.Schema(bench.Schema)
+	if !ok {
+		return nil, fmt.Errorf("atlas: schema %q was not found on the workbench", bench.Schema)
+	}
+	return own, nil
+}
+
+// planChanges turns Atlas's changes into statements.
+func planChanges(ctx context.Context, drv migrate.Driver, changes []atlas.Change) ([]Statement, error) {
+	if len(changes) == 0 {
+		return nil, nil
+	}
+	plan, err := drv.PlanChanges(ctx, "plan", changes)
+	if err != nil {
+		return nil, fmt.Errorf("atlas: %w", err)
+	}
+	var out []Statement
+	for _, c := range plan.Changes {
+		if len(c.Args) > 0 {
+			return nil, errors.New("atlas: a planned statement has arguments: " + c.Cmd)
+		}
+		reverse, err := c.ReverseStmts()
+		if err != nil {
+			return nil, fmt.Errorf("atlas: %w", err)
+		}
+		out = append(out, Statement{
+			SQL:           c.Cmd,
+			Comment:       c.Comment,
+			Transactional: !strings.Contains(c.Cmd, "INDEX CONCURRENTLY "),
+			Hazards:       hazardsOf(c.Source),
+			Reverse:       reverse,
+		})
+	}
+	return out, nil
+}
+
+func skippedChanges(p DiffPolicy) []atlas.Change {
+	var out []atlas.Change
+	for _, name := range p.Skip {
+		out = append(out, skippable[name])
+	}
+	return out
+}
+
+// concurrently says to Atlas what the diff policy says of indexes.
+func concurrently(p DiffPolicy) schemahcl.DefaultExtension {
+	return schemahcl.DefaultExtension{Extra: schemahcl.Resource{Children: []*schemahcl.Resource{{
+		Type:  "concurrent_index",
+		Attrs: []*schemahcl.Attr{schemahcl.BoolAttr("create", p.CreateIndexLive), schemahcl.BoolAttr("drop", p.DropIndexLive)},
+	}}}}
+}

@@ -1,0 +1,198 @@
+package schema
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// A Compiled is a blueprint, understood: what creates it and what it is then.
+type Compiled struct {
+	Digest      string      `json:"digest"`
+	Schema      string      `json:"schema"` // the shared service's schema, or ""
+	Fingerprint Fingerprint `json:"fingerprint"`
+	Create      []Statement `json:"create"` // CREATE SCHEMA first; templates, in which shared schemas are marks too
+	Lines       []Line      `json:"lines"`
+	Shared      []string    `json:"shared"` // the shared schemas that it may refer to
+}
+
+// Statements returns the statements that create the schema, as plans hold them.
+func (c *Compiled) Statements() []Statement {
+	return mapStatements(c.Create, func(sql string) string { return resolveShared(sql, c.Shared) })
+}
+
+// A Transition leads a schema from one structure to another. It was run on a
+// workbench: whoever starts from the same lines and runs its statements comes
+// to exactly its fingerprint To.
+type Transition struct {
+	Statements []Statement
+	To         Fingerprint
+	Unplanned  []Difference // what nothing that we know of would mend
+	Kept       []Difference // what atlas.hcl's diff policy leaves as it is
+	Unmanaged  []Line       // objects that no blueprint ever made
+}
+
+// A Planner compiles blueprints and plans transitions. It is safe for
+// concurrent use, a workbench for each call.
+type Planner struct {
+	Engine    Engine
+	Workbench func(context.Context) (Workbench, error) // opens a workbench
+	Nonce     func() string                            // twelve hex digits, never the same
+
+	mu       sync.Mutex
+	compiled map[string]*Compiled
+}
+
+// Remember makes the planner know what was compiled before, by the same engine
+// version for the same server version.
+func (p *Planner) Remember(c *Compiled) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.compiled == nil {
+		p.compiled = make(map[string]*Compiled)
+	}
+	p.compiled[c.Digest] = c
+}
+
+// Known returns what was compiled before from a blueprint of that digest.
+func (p *Planner) Known(digest string) (*Compiled, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c, ok := p.compiled[digest]
+	return c, ok
+}
+
+// Compile returns the compiled blueprint, compiling it on a workbench if it is
+// not yet known. What is wrong with the definition is returned as a diag.List.
+func (p *Planner) Compile(ctx context.Context, b *Blueprint) (*Compiled, error) {
+	if c, ok := p.Known(b.Digest); ok {
+		return c, nil
+	}
+	bench, err := p.bench(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	defer bench.Close()
+	statements, err := p.Engine.Create(ctx, bench, b)
+	if err != nil {
+		return nil, err
+	}
+	if err := bench.run(ctx, bench.Schema, statements); err != nil {
+		return nil, fmt.Errorf("the definition of %s does not work: %w", nameOf(b), err)
+	}
+	lines, err := bench.lines(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := &Compiled{
+		Digest: b.Digest, Schema: b.Schema, Fingerprint: FingerprintOf(lines), Lines: lines,
+		Create: mapStatements(statements, func(sql string) string { return templateOf(sql, bench) }),
+	}
+	for _, s := range b.Shared {
+		c.Shared = append(c.Shared, s.Schema)
+	}
+	p.Remember(c)
+	return c, nil
+}
+
+// bench opens a workbench and lays it out for a blueprint.
+func (p *Planner) bench(ctx context.Context, b *Blueprint) (*Bench, error) {
+	var shared []*Compiled
+	for _, s := range b.Shared {
+		c, err := p.Compile(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		shared = append(shared, c)
+	}
+	wb, err := p.Workbench(ctx)
+	if err != nil {
+		return nil, err
+	}
+	bench, err := layOut(ctx, wb, p.Nonce(), shared)
+	if err != nil {
+		return nil, errors.Join(err, wb.Close())
+	}
+	return bench, nil
+}
+
+// Plan plans the transition of an existing schema that holds the lines from to
+// the blueprint. made holds the lines of the blueprint that the schema was last
+// brought to, if any: objects among them that the new one lacks are dropped.
+func (p *Planner) Plan(ctx context.Context, b *Blueprint, from, made []Line) (*Transition, error) {
+	to, err := p.Compile(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	bench, err := p.bench(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	defer bench.Close()
+	absent, err := bench.rebuild(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	t := &transition{bench: bench, blueprint: b, to: to, from: from, made: made, absent: absent}
+	return t.plan(ctx, p.Engine)
+}
+
+// rebuild makes a copy of a live schema from its lines. It returns the objects
+// that it could not copy (an operator, say, or a function whose language is
+// not there); a structure that it could not copy is a RebuildError.
+func (b *Bench) rebuild(ctx context.Context, lines []Line) (absent []Line, err error) {
+	if _, err := b.ExecContext(ctx, "CREATE SCHEMA "+QuoteIdent(b.Schema)); err != nil {
+		return nil, err
+	}
+	localized := slices.Clone(lines)
+	for i := range localized {
+		localized[i].Definition = b.sharedOnBench(localized[i].Definition)
+	}
+	if _, err := b.runUntilStuck(ctx, residue(b.Schema, nil, localized)); err != nil {
+		return nil, err
+	}
+	built, err := b.lines(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var lost []Difference
+	for _, d := range Differences(built, lines) {
+		if d.Kind.IsStructure() || !d.Missing {
+			lost = append(lost, d)
+		} else {
+			absent = append(absent, Line{Kind: d.Kind, Table: d.Table, Name: d.Name, Definition: d.Want})
+		}
+	}
+	if len(lost) > 0 {
+		return nil, &RebuildError{Differences: lost}
+	}
+	return absent, nil
+}
+
+// A RebuildError says that a copy of a live schema could not be built, so that
+// no plan for it can be proven.
+type RebuildError struct{ Differences []Difference }
+
+func (e *RebuildError) Error() string {
+	message := "the live structure cannot be rebuilt on the workbench:"
+	for i, d := range e.Differences {
+		if i == 5 {
+			return fmt.Sprintf("%s and %d more", message, len(e.Differences)-i)
+		}
+		message += " " + d.String() + ";"
+	}
+	return message[:len(message)-1]
+}
+
+func nameOf(b *Blueprint) string {
+	name := ""
+	for i, s := range b.Services {
+		if i > 0 {
+			name += ", "
+		}
+		name += s
+	}
+	return name
+}

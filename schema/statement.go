@@ -1,0 +1,141 @@
+package schema
+
+import (
+	"slices"
+	"strings"
+)
+
+// A Statement is one SQL statement of a plan, as a template: {schema} stands
+// wherever the target's schema is named. It runs with search_path naming the
+// target's schema and then public.
+type Statement struct {
+	SQL           string   `json:"sql"`
+	Comment       string   `json:"comment,omitempty"` // what it does, for a reader
+	Transactional bool     `json:"transactional"`     // false: it must run outside a transaction block
+	Hazards       []Hazard `json:"hazards"`
+	Reverse       []string `json:"reverse,omitempty"` // templates that undo it, where that can be said
+}
+
+// A Hazard is a reason to look twice at a statement.
+type Hazard struct {
+	Code    HazardCode `json:"code"`
+	Message string     `json:"message"`
+	// Table and Column name what loses its data, for HazardDestructive:
+	// templates of quoted names. Column is empty where it is the whole table.
+	Table  string `json:"table,omitempty"`
+	Column string `json:"column,omitempty"`
+}
+
+// HazardCode names a kind of hazard; the values are stable.
+type HazardCode string
+
+const (
+	// HazardDestructive: the statement destroys data.
+	HazardDestructive HazardCode = "destructive"
+	// HazardDataDependent: whether the statement succeeds depends on the rows.
+	HazardDataDependent HazardCode = "data-dependent"
+)
+
+// Destructive reports whether the statement destroys data.
+func (s Statement) Destructive() bool {
+	for _, h := range s.Hazards {
+		if h.Code == HazardDestructive {
+			return true
+		}
+	}
+	return false
+}
+
+// For returns the statement's SQL for the schema of that name.
+func (s Statement) For(schema string) string { return Render(s.SQL, schema) }
+
+// A template names the target's schema by a mark. One that is still to be built
+// on a bench names shared schemas by marks too. Where a text has what looks like
+// a mark of its own, its brace is doubled.
+const (
+	schemaMark = "{schema}"
+	sharedMark = "{shared."
+)
+
+// Render puts a schema's quoted name in place of each {schema} of a template.
+// A doubled {{schema}} is the text "{schema}" itself.
+func Render(template, schema string) string {
+	return strings.NewReplacer("{"+schemaMark+"}", schemaMark, schemaMark, QuoteIdent(schema)).Replace(template)
+}
+
+// templateOf turns SQL that names a bench's scratch schemas, quoted or not,
+// into a template. It is exact because a scratch name occurs nowhere else.
+func templateOf(sql string, b *Bench) string {
+	pairs := []string{schemaMark, "{" + schemaMark + "}", sharedMark, "{" + sharedMark, QuoteIdent(b.Schema), schemaMark, b.Schema, schemaMark}
+	for name, scratch := range b.Shared {
+		mark := sharedMark + name + "}"
+		pairs = append(pairs, QuoteIdent(scratch), mark, scratch, mark)
+	}
+	return strings.NewReplacer(pairs...).Replace(sql)
+}
+
+// onBench turns a template back into SQL for a bench, with the schema it works
+// on under the name given.
+func onBench(template, schema string, b *Bench) string {
+	pairs := []string{"{" + schemaMark + "}", schemaMark, "{" + sharedMark, sharedMark, schemaMark, QuoteIdent(schema)}
+	for name, scratch := range b.Shared {
+		pairs = append(pairs, sharedMark+name+"}", QuoteIdent(scratch))
+	}
+	return strings.NewReplacer(pairs...).Replace(template)
+}
+
+// resolveShared puts the real names of the shared schemas into a template, so
+// that {schema} is the only mark left in it.
+func resolveShared(template string, shared []string) string {
+	pairs := []string{"{" + sharedMark, sharedMark}
+	for _, name := range shared {
+		pairs = append(pairs, sharedMark+name+"}", QuoteIdent(name))
+	}
+	return strings.NewReplacer(pairs...).Replace(template)
+}
+
+// mapSQL returns the statement with f applied to every SQL text in it.
+func (s Statement) mapSQL(f func(string) string) Statement {
+	s.SQL = f(s.SQL)
+	s.Reverse = mapped(s.Reverse, f)
+	hazards := make([]Hazard, len(s.Hazards)) // never nil: JSON has [], not null
+	for i, h := range s.Hazards {
+		h.Table, h.Column = f(h.Table), f(h.Column)
+		hazards[i] = h
+	}
+	s.Hazards = hazards
+	return s
+}
+
+func mapped(texts []string, f func(string) string) []string {
+	out := slices.Clone(texts)
+	for i := range out {
+		out[i] = f(out[i])
+	}
+	return out
+}
+
+func mapStatements(statements []Statement, f func(string) string) []Statement {
+	out := make([]Statement, len(statements))
+	for i, s := range statements {
+		out[i] = s.mapSQL(f)
+	}
+	return out
+}
+
+// QuoteIdent quotes an SQL identifier, always. See
+// https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS.
+func QuoteIdent(name string) string {
+	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+}
+
+// bareIdent quotes an identifier only where it must be, as quote_ident does for
+// names without keywords; it is for names that PostgreSQL itself has printed.
+func bareIdent(name string) string {
+	for i, r := range name {
+		if r != '_' && (r < 'a' || r > 'z') && (i == 0 || r < '0' || r > '9') {
+			return QuoteIdent(name)
+		}
+	}
+	return name
+}

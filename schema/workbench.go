@@ -1,0 +1,157 @@
+package schema
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// A Workbench is a transaction, in whatever database, that is always rolled
+// back. It needs the right to create schemas there, and no other. It is not safe
+// for concurrent use.
+type Workbench interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	// Lines returns the lines of the schema of that name, sorted.
+	Lines(ctx context.Context, schema string) ([]Line, error)
+	// Close rolls back.
+	Close() error
+}
+
+// A Bench is a workbench laid out for one blueprint: its shared services built
+// under scratch names, and one more scratch name for the schema being worked
+// on. The names are unique and unmistakable, so that replacing them is exact.
+type Bench struct {
+	Workbench
+	Schema string            // the scratch name of the schema being worked on
+	Shared map[string]string // the scratch name of each shared service's schema
+}
+
+// layOut prepares a workbench. The nonce makes its names unique on the server:
+// twelve hex digits that no other run will come to.
+func layOut(ctx context.Context, wb Workbench, nonce string, shared []*Compiled) (*Bench, error) {
+	b := &Bench{Workbench: wb, Schema: "tenantry_scratch_" + nonce + "_t", Shared: make(map[string]string)}
+	for i, c := range shared {
+		name := fmt.Sprintf("tenantry_scratch_%s_s%d", nonce, i)
+		if err := b.build(ctx, name, c.Create); err != nil {
+			return nil, fmt.Errorf("build shared schema %q: %w", c.Schema, err)
+		}
+		b.Shared[c.Schema] = name
+	}
+	return b, nil
+}
+
+// build runs compiled statements for a schema of that name.
+func (b *Bench) build(ctx context.Context, schema string, create []Statement) error {
+	return b.run(ctx, schema, mapStatements(create, func(sql string) string { return onBench(sql, schema, b) }))
+}
+
+// run runs statements in order, as they are; only the CONCURRENTLY of those
+// that may not run in a transaction is left out.
+func (b *Bench) run(ctx context.Context, schema string, statements []Statement) error {
+	if err := b.enter(ctx, schema); err != nil {
+		return err
+	}
+	for _, s := range statements {
+		sql := s.SQL
+		if !s.Transactional {
+			sql = strings.Replace(sql, " CONCURRENTLY", "", 1)
+		}
+		if _, err := b.ExecContext(ctx, sql); err != nil {
+			return &StatementError{Statement: s, Err: err}
+		}
+	}
+	return nil
+}
+
+// enter sets the search_path that statements for a schema run with.
+func (b *Bench) enter(ctx context.Context, schema string) error {
+	_, err := b.ExecContext(ctx, "SET LOCAL search_path = "+QuoteIdent(schema)+", public")
+	return err
+}
+
+// attempt runs f and undoes on the bench whatever f did.
+func (b *Bench) attempt(ctx context.Context, f func() error) error {
+	if _, err := b.ExecContext(ctx, "SAVEPOINT attempt"); err != nil {
+		return err
+	}
+	err := f()
+	_, undo := b.ExecContext(context.WithoutCancel(ctx), "ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt")
+	return errors.Join(err, undo)
+}
+
+// runUntilStuck runs the statements in whatever order works: those that fail
+// are tried again after the others, until a round helps none of them. It
+// returns those that ran, in the order in which they did.
+func (b *Bench) runUntilStuck(ctx context.Context, statements []string) ([]string, error) {
+	if err := b.enter(ctx, b.Schema); err != nil {
+		return nil, err
+	}
+	var ran []string
+	for len(statements) > 0 {
+		var failed []string
+		for _, s := range statements {
+			ok, err := b.try(ctx, s)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				ran = append(ran, s)
+			} else {
+				failed = append(failed, s)
+			}
+		}
+		if len(failed) == len(statements) {
+			break
+		}
+		statements = failed
+	}
+	return ran, nil
+}
+
+// try runs one statement and reports whether it worked; where it did not, the
+// bench is as it was. An error means that the bench itself is lost.
+func (b *Bench) try(ctx context.Context, statement string) (bool, error) {
+	if _, err := b.ExecContext(ctx, "SAVEPOINT try"); err != nil {
+		return false, err
+	}
+	if _, err := b.ExecContext(ctx, statement); err != nil {
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		_, err = b.ExecContext(ctx, "ROLLBACK TO SAVEPOINT try")
+		return false, err
+	}
+	_, err := b.ExecContext(ctx, "RELEASE SAVEPOINT try")
+	return true, err
+}
+
+// lines returns the lines of the schema being worked on, as they would be in a
+// target: with the shared schemas under their real names.
+func (b *Bench) lines(ctx context.Context) ([]Line, error) {
+	lines, err := b.Lines(ctx, b.Schema)
+	if err != nil {
+		return nil, err
+	}
+	for i := range lines {
+		for name, scratch := range b.Shared {
+			lines[i].Definition = strings.ReplaceAll(lines[i].Definition, scratch, bareIdent(name))
+		}
+	}
+	SortLines(lines)
+	return lines, nil
+}
+
+// A StatementError is a statement that PostgreSQL refused on the workbench.
+type StatementError struct {
+	Statement Statement
+	Err       error
+}
+
+func (e *StatementError) Error() string {
+	return fmt.Sprintf("%s: %v", e.Statement.SQL, e.Err)
+}
+
+func (e *StatementError) Unwrap() error { return e.Err }

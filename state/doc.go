@@ -1,0 +1,76 @@
+// Package state reads tenants.yaml: which tenants exist, and which schemas
+// they come to. Its short form is the whole file for most people:
+//
+//	tenants: [acme, globex]
+//
+// Everything else has a default:
+//
+//	version: 1                          # the version of this format
+//	databases:                          # without it one, "main", whose URL the caller knows
+//	  main: {url: "${DATABASE_URL}"}    # either url
+//	  eu:   {url_file: /run/secrets/eu} # or a file that holds it
+//	shared: [identity]                  # services that exist once per database
+//	defaults:
+//	  database: main                    # "main", or the only database there is
+//	  schema: "tenant_{id}"             # {id} and {service} are the placeholders
+//	  services: [community, learn]      # what a tenant has that lists none
+//	policy:
+//	  destructive: deny                 # deny | if-empty | allow
+//	  lock_timeout: 3s                  # 1ms to 1h
+//	  parallelism: 4                    # 1 to 64
+//	  max_failures: 5                   # 1 and more
+//	rollout:                            # waves, in order; the last takes whoever is left
+//	  - match: {ring: canary}           # either labels that a tenant must carry
+//	  - percent: 100                    # or a share of all tenants, 1 to 100
+//	allow_empty: false                  # whether an empty list of tenants is meant
+//	tenants:
+//	  - acme                            # an id is enough
+//	  - id: globex
+//	    name: Globex Corporation
+//	    services: [community]
+//	    database: eu
+//	    schema: globex_live
+//	    labels: {plan: gold}            # what rollouts and selectors match
+//	    vars: {region: eu}              # HCL input variables
+//	    state: active                   # the only state so far
+//
+// # Names
+//
+// The id of a tenant has letters, digits, "_" and "-", begins with a letter or
+// a digit and has at most 63 bytes. Two ids that differ only in case are
+// refused. Services and databases are letters, digits, "_" and "-", beginning
+// with a letter or "_".
+//
+// A schema's name has 1 to 63 bytes of printable text without quotes,
+// backslashes and braces. It does not begin with "pg_" or "tenantry_", in
+// whatever case, and is not "information_schema" or "tenantry"; a tenant's is
+// not "public" either. No two targets of one database come to the same schema.
+// A template with {service} makes a schema per service; one without holds all
+// services of its tenant in one schema.
+//
+// # Text
+//
+// The file is UTF-8, with or without a byte-order mark, of at most 64 MiB.
+//
+// What a person typed is what they mean, as long as every YAML reader agrees
+// what it is. So an unquoted 12 is the text "12"; an unquoted yes, on, true,
+// 0123, 1e3, 0x10, 1_000, .5 or 2024-01-02 is an error that asks for quotes,
+// and so is nothing at all (null, ~). Where any text will do, in the values of
+// labels, vars and match, true and false and decimal numbers such as -1.5 are
+// taken as they are written too.
+//
+// ${NAME} in the url and url_file of a database is replaced by that environment
+// variable, which must be set; $$ is a dollar; any other $ stays. Nowhere else
+// does a dollar mean anything.
+//
+// # What it is not
+//
+// Of YAML it takes mappings, lists and scalars, and aliases within bounds:
+// 100,000 nodes reached through them, none reaching itself. It refuses tags
+// other than !!str, merge keys (<<), keys that are not text, several documents
+// and unknown or repeated fields. Fields have no second spelling.
+//
+// The package knows nothing of HCL, of what services hold, or of connections
+// to a database. It does not say whether a service exists; ServicePos says
+// where to point when it does not.
+package state

@@ -1,0 +1,193 @@
+package state
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// Marshal returns a tenants.yaml that parses to the same File, in one canonical
+// form: fields in the order of the package's description, names sorted, and of
+// a tenant only what differs from the defaults. A database that was parsed is
+// written with its variables, not with their values.
+//
+// A File that no tenants.yaml could say is an error.
+func (f *File) Marshal() ([]byte, error) {
+	p := &printer{}
+	p.file(f)
+	text := p.Bytes()
+	if _, err := Parse(f.Path, text, Options{}); err != nil {
+		return nil, fmt.Errorf("this cannot be written as a tenants file: %w", err)
+	}
+	return text, nil
+}
+
+// printer writes YAML.
+type printer struct{ bytes.Buffer }
+
+// printf writes a line.
+func (p *printer) printf(format string, args ...any) {
+	fmt.Fprintf(p, format+"\n", args...)
+}
+
+// file writes all of f.
+func (p *printer) file(f *File) {
+	p.printf("version: 1")
+	p.databases(f.Databases)
+	if len(f.Shared) > 0 {
+		p.printf("shared: %s", flowList(f.Shared))
+	}
+	p.defaults(f.Defaults)
+	p.policy(f.Policy)
+	p.rollout(f.Rollout)
+	if f.AllowEmpty {
+		p.printf("allow_empty: true")
+	}
+	if len(f.Tenants) == 0 {
+		p.printf("tenants: []")
+		return
+	}
+	p.printf("tenants:")
+	for _, t := range f.Tenants {
+		p.tenant(t, f.Defaults)
+	}
+}
+
+// databases writes the databases, unless there is only the one that is there
+// without being described.
+func (p *printer) databases(databases []Database) {
+	if len(databases) == 1 && databases[0].URL == "" && databases[0].URLFile == "" {
+		return
+	}
+	p.printf("databases:")
+	for _, d := range databases {
+		if d.URL != "" {
+			p.printf("  %s: {url: %s}", scalar(d.Name), scalar(inFile(d.written.url, d.URL)))
+		} else {
+			p.printf("  %s: {url_file: %s}", scalar(d.Name), scalar(inFile(d.written.urlFile, d.URLFile)))
+		}
+	}
+}
+
+// defaults writes the defaults.
+func (p *printer) defaults(d Defaults) {
+	p.printf("defaults:")
+	if d.Database != "" {
+		p.printf("  database: %s", scalar(d.Database))
+	}
+	p.printf("  schema: %s", scalar(d.Schema))
+	if len(d.Services) > 0 {
+		p.printf("  services: %s", flowList(d.Services))
+	}
+}
+
+// policy writes the policy.
+func (p *printer) policy(policy Policy) {
+	p.printf("policy:")
+	p.printf("  destructive: %s", scalar(string(policy.Destructive)))
+	p.printf("  lock_timeout: %s", scalar(policy.LockTimeout.String()))
+	p.printf("  parallelism: %d", policy.Parallelism)
+	p.printf("  max_failures: %d", policy.MaxFailures)
+}
+
+// rollout writes the waves.
+func (p *printer) rollout(waves []Wave) {
+	if len(waves) == 0 {
+		return
+	}
+	p.printf("rollout:")
+	for _, w := range waves {
+		if len(w.Match) > 0 {
+			p.printf("  - match: %s", flowMap(w.Match))
+		} else {
+			p.printf("  - percent: %d", w.Percent)
+		}
+	}
+}
+
+// tenant writes a tenant: its id alone where it has nothing of its own.
+func (p *printer) tenant(t Tenant, d Defaults) {
+	var lines []string
+	add := func(own bool, field, value string) {
+		if own {
+			lines = append(lines, field+": "+value)
+		}
+	}
+	add(t.Name != "", "name", scalar(t.Name))
+	add(!slices.Equal(t.Services, d.Services), "services", flowList(t.Services))
+	add(t.Database != d.Database, "database", scalar(t.Database))
+	add(t.Schema != d.Schema, "schema", scalar(t.Schema))
+	add(len(t.Labels) > 0, "labels", flowMap(t.Labels))
+	add(len(t.Vars) > 0, "vars", flowMap(t.Vars))
+	if len(lines) == 0 {
+		p.printf("  - %s", scalar(t.ID))
+		return
+	}
+	p.printf("  - id: %s", scalar(t.ID))
+	for _, line := range lines {
+		p.printf("    %s", line)
+	}
+}
+
+// inFile returns what stands for a value in the file: the text it was read
+// from, or else the value, with its dollars as they are.
+func inFile(written, value string) string {
+	if written != "" {
+		return written
+	}
+	return strings.ReplaceAll(value, "$", "$$")
+}
+
+// flowList returns "[a, b]".
+func flowList(items []string) string {
+	scalars := make([]string, len(items))
+	for i, item := range items {
+		scalars[i] = scalar(item)
+	}
+	return "[" + strings.Join(scalars, ", ") + "]"
+}
+
+// flowMap returns "{a: b, c: d}", sorted by key.
+func flowMap(m map[string]string) string {
+	var pairs []string
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		pairs = append(pairs, scalar(k)+": "+scalar(m[k]))
+	}
+	return "{" + strings.Join(pairs, ", ") + "}"
+}
+
+// scalar returns s as YAML: as it is where every reader takes it for text, and
+// in double quotes otherwise.
+func scalar(s string) string {
+	if plainText(s) {
+		return s
+	}
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, c := range s {
+		switch {
+		case c == '"' || c == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(c)
+		case c == ' ' || unicode.IsGraphic(c) && c != '\ufeff':
+			b.WriteRune(c)
+		default:
+			fmt.Fprintf(&b, `\U%08X`, c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}
+
+// plainText reports whether s is text without quotes, wherever it stands.
+func plainText(s string) bool {
+	for _, c := range s {
+		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./", c) {
+			return false
+		}
+	}
+	return s != "" && s[0] != '-' && s[0] != '.' && meaningOfPlain(s, "!!str") == text
+}

@@ -1,0 +1,153 @@
+package state
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+
+	"gopkg.in/yaml.v3"
+
+	"tenantry/internal/diag"
+)
+
+// maxSize bounds a file, in bytes.
+const maxSize = 64 << 20
+
+// Options is what a file's meaning depends on besides its text.
+type Options struct {
+	// LookupEnv finds environment variables for the databases. Without it
+	// "${NAME}" and "$$" stay as they are.
+	LookupEnv func(name string) (value string, found bool)
+
+	// Services stands in for the file's defaults.services where it has none.
+	// Services that the file shares are left out of it.
+	Services []string
+}
+
+// Load reads the file at path. Everything that is wrong with it comes back as
+// one error, a diag.List, in the order of the file; so does its absence.
+func Load(path string, o Options) (*File, error) {
+	src, err := read(path)
+	if err == nil {
+		return Parse(path, src, o)
+	}
+	var p problems
+	pos := diag.Pos{File: path}
+	if errors.Is(err, fs.ErrNotExist) {
+		p.errorf(pos, CodeMissingFile, "there is no such file")
+		p.hintf(`to begin, write "tenants: [acme]" into it`)
+	} else {
+		p.errorf(pos, CodeUnreadableFile, "cannot be read: %v", cause(err))
+	}
+	return nil, p.err()
+}
+
+// read returns the file's text, or just more of it than Parse accepts.
+func read(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, maxSize+1))
+}
+
+// cause returns err without the path, which the position has already.
+func cause(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
+}
+
+// Parse reads src, the text of the file at path. Everything that is wrong with
+// it comes back as one error, a diag.List, in the order of the file.
+func Parse(path string, src []byte, o Options) (*File, error) {
+	r := &reader{
+		options: o,
+		file:    &File{Path: path, Policy: DefaultPolicy, mentions: map[string]diag.Pos{}},
+		schemas: map[string]diag.Pos{},
+	}
+	r.source = newSource(path, src, &r.problems)
+	if len(r.found) == 0 {
+		r.read()
+	}
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	return r.file, nil
+}
+
+// reader turns the nodes of one document into a File.
+type reader struct {
+	problems
+	source  *source
+	options Options
+	file    *File
+
+	shared   map[string]bool     // the shared services
+	schemas  map[string]diag.Pos // where a tenant has a schema of its own, by id
+	unserved omission            // tenants without services
+	homeless omission            // tenants without a database
+}
+
+// read reads the whole document.
+func (r *reader) read() {
+	root := r.document()
+	if root == nil || !r.bounded(root) {
+		return
+	}
+	sections := map[string]*yaml.Node{}
+	keep := func(name string) field {
+		return field{name, func(n *yaml.Node) { sections[name] = n }}
+	}
+	// The fields may come in any order, but defaults apply to tenants.
+	if !r.object(root, "the file", keep("version"), keep("databases"), keep("shared"), keep("defaults"),
+		keep("policy"), keep("rollout"), keep("allow_empty"), keep("tenants")) {
+		return
+	}
+	for _, section := range []field{
+		{"version", r.version},
+		{"databases", r.databases},
+		{"shared", r.sharedServices},
+		{"defaults", r.defaults},
+		{"policy", r.policy},
+		{"rollout", r.rollout},
+		{"allow_empty", r.allowEmpty},
+		{"tenants", r.tenants},
+	} {
+		if n, given := sections[section.name]; given {
+			section.read(n)
+		} else {
+			r.absent(section.name, root)
+		}
+	}
+	r.checkTargets()
+}
+
+// absent applies what holds where a section is not in the file.
+func (r *reader) absent(section string, root *yaml.Node) {
+	switch section {
+	case "databases":
+		r.file.Databases = []Database{{Name: DefaultDatabase, Pos: diag.Pos{File: r.file.Path}}}
+	case "defaults":
+		r.applyDefaults()
+	case "tenants":
+		r.errorf(r.pos(root), CodeMissingField, `the file has no "tenants"`)
+		r.hintf(`to begin, write "tenants: [acme]"`)
+	}
+}
+
+// version accepts the one version there is.
+func (r *reader) version(n *yaml.Node) {
+	if v, ok := r.integer(n, `"version"`); ok && v != 1 {
+		r.errorf(r.pos(n), CodeUnsupportedVersion, "version %d of the format is not supported", v)
+		r.hintf("the only version is 1")
+	}
+}
+
+// allowEmpty reads whether the fleet may be empty.
+func (r *reader) allowEmpty(n *yaml.Node) {
+	r.file.AllowEmpty, _ = r.boolean(n, `"allow_empty"`)
+}

@@ -1,0 +1,90 @@
+package state
+
+import (
+	"math"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// The bounds of a lock timeout. PostgreSQL counts milliseconds, and 0 would
+// mean to wait for ever.
+const (
+	minTimeout = time.Millisecond
+	maxTimeout = time.Hour
+)
+
+// maxParallelism bounds how many targets of a database are worked on at once.
+const maxParallelism = 64
+
+// policy reads how careful to be. What is wrong keeps its default.
+func (r *reader) policy(n *yaml.Node) {
+	p := &r.file.Policy
+	r.object(n, "the policy",
+		field{"destructive", func(n *yaml.Node) { p.Destructive = r.destructive(n) }},
+		field{"lock_timeout", func(n *yaml.Node) { p.LockTimeout = r.duration(n, `"lock_timeout"`) }},
+		field{"parallelism", func(n *yaml.Node) { p.Parallelism, _ = r.within(n, `"parallelism"`, 1, maxParallelism) }},
+		field{"max_failures", func(n *yaml.Node) { p.MaxFailures, _ = r.within(n, `"max_failures"`, 1, math.MaxInt32) }},
+	)
+}
+
+// destructive reads what becomes of statements that destroy data.
+func (r *reader) destructive(n *yaml.Node) Destructive {
+	v, _ := r.oneOf(n, `"destructive"`, string(DestructiveDeny), string(DestructiveIfEmpty), string(DestructiveAllow))
+	return Destructive(v)
+}
+
+// duration reads a timeout.
+func (r *reader) duration(n *yaml.Node, what string) time.Duration {
+	s, ok := r.value(n, what)
+	if !ok {
+		return 0
+	}
+	d, err := time.ParseDuration(s)
+	switch {
+	case err != nil:
+		r.errorf(r.pos(n), CodeInvalidDuration, "%s is not a duration", quote(s))
+		if _, bare := wholeNumber(s); bare {
+			r.hintf("add a unit: %ss", s)
+		} else {
+			r.hintf("such as 500ms, 3s or 1m30s")
+		}
+	case d < minTimeout || d > maxTimeout:
+		r.errorf(r.pos(n), CodeInvalidDuration, "%s is %s, but must be 1ms to 1h", what, d)
+	default:
+		return d
+	}
+	return 0
+}
+
+// rollout reads the waves.
+func (r *reader) rollout(n *yaml.Node) {
+	items, _ := r.list(n, `"rollout"`)
+	for _, item := range items {
+		r.file.Rollout = append(r.file.Rollout, r.wave(item))
+	}
+}
+
+// wave reads one wave, which is either some labels or a share.
+func (r *reader) wave(n *yaml.Node) Wave {
+	w := Wave{Pos: r.pos(n)}
+	fields := 0
+	ok := r.object(n, "a wave",
+		field{"match", func(n *yaml.Node) { fields++; w.Match = r.match(n) }},
+		field{"percent", func(n *yaml.Node) { fields++; w.Percent, _ = r.within(n, `"percent"`, 1, 100) }},
+	)
+	if ok && fields != 1 {
+		r.errorf(w.Pos, CodeInvalidWave, "a wave has either match or percent")
+	}
+	return w
+}
+
+// match reads the labels that a wave asks for.
+func (r *reader) match(n *yaml.Node) map[string]string {
+	match, ok := r.labels(n, `"match"`)
+	if ok && len(target(n).Content) == 0 {
+		r.errorf(r.pos(n), CodeEmptyValue, `"match" is empty`)
+		r.hintf("a wave of everyone is percent: 100")
+	}
+	return match
+}

@@ -1,0 +1,136 @@
+package state
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"tenantry/internal/diag"
+)
+
+// File is what tenants.yaml says, with every default applied.
+type File struct {
+	Path       string
+	Databases  []Database // sorted by name, at least one
+	Shared     []string   // services that exist once per database
+	Defaults   Defaults
+	Policy     Policy
+	Rollout    []Wave
+	Tenants    []Tenant
+	AllowEmpty bool // whether no tenants at all is what is meant
+
+	mentions map[string]diag.Pos // of services, the first of each
+}
+
+// ServicePos returns where the file mentions a service first, or the file as a
+// whole where it does not.
+func (f *File) ServicePos(name string) diag.Pos {
+	if pos, ok := f.mentions[name]; ok {
+		return pos
+	}
+	return diag.Pos{File: f.Path}
+}
+
+// Database is where tenants live. One that the file does not describe has
+// neither URL nor URLFile: the caller knows it from elsewhere.
+//
+// The URL may hold a password, so a Database prints without it.
+type Database struct {
+	Name    string
+	URL     string `json:"-"` // with its variables replaced
+	URLFile string // with its variables replaced
+	Pos     diag.Pos
+
+	written written
+}
+
+// written is a database as the file has it, before variables are replaced.
+type written struct{ url, urlFile string }
+
+// String returns the name, and where the URL comes from.
+func (d Database) String() string {
+	switch {
+	case d.URL != "":
+		return d.Name + " (url redacted)"
+	case d.URLFile != "":
+		return d.Name + " (url_file " + d.URLFile + ")"
+	}
+	return d.Name
+}
+
+// GoString is String for the verb %#v.
+func (d Database) GoString() string { return "state.Database(" + d.String() + ")" }
+
+// Format is String for every verb.
+func (d Database) Format(s fmt.State, verb rune) {
+	if verb == 'v' && s.Flag('#') {
+		fmt.Fprint(s, d.GoString())
+		return
+	}
+	fmt.Fprint(s, d.String())
+}
+
+// LogValue is String for logs.
+func (d Database) LogValue() slog.Value { return slog.StringValue(d.String()) }
+
+// Defaults is what holds for a tenant that does not say otherwise.
+type Defaults struct {
+	Database string // "" where there are several and none is the default
+	Schema   string // a template
+	Services []string
+}
+
+// DefaultSchema is the schema template where the file has none.
+const DefaultSchema = "tenant_{id}"
+
+// DefaultDatabase is the name of the database where the file has none.
+const DefaultDatabase = "main"
+
+// Destructive says what becomes of statements that destroy data.
+type Destructive string
+
+const (
+	DestructiveDeny    Destructive = "deny"     // they are blocked
+	DestructiveIfEmpty Destructive = "if-empty" // they run where there is no data to destroy
+	DestructiveAllow   Destructive = "allow"    // they run
+)
+
+// Policy is how careful to be.
+type Policy struct {
+	Destructive Destructive
+	LockTimeout time.Duration // PostgreSQL's lock_timeout for each target
+	Parallelism int           // targets at once per database
+	MaxFailures int           // stop starting targets after so many failed
+}
+
+// DefaultPolicy is the policy where the file has none.
+var DefaultPolicy = Policy{
+	Destructive: DestructiveDeny,
+	LockTimeout: 3 * time.Second,
+	Parallelism: 4,
+	MaxFailures: 5,
+}
+
+// Wave is a part of the fleet that goes together: either the tenants that carry
+// all labels of Match, or Percent of all tenants.
+type Wave struct {
+	Match   map[string]string
+	Percent int
+	Pos     diag.Pos
+}
+
+// Tenant is an entry of the file's list of tenants.
+type Tenant struct {
+	ID       string
+	Name     string // "" where the file has none
+	Services []string
+	Database string
+	Schema   string // the template in force
+	Labels   map[string]string
+	Vars     map[string]string
+	Pos      diag.Pos
+}
+
+// perService reports whether the tenant has a schema for each service.
+func (t Tenant) perService() bool { return strings.Contains(t.Schema, "{service}") }
