@@ -28,6 +28,7 @@ type LintPolicy struct {
 
 // skippable names each change that a skip block may hold.
 var skippable = map[string]atlas.Change{
+	"add_schema": &atlas.AddSchema{}, "modify_schema": &atlas.ModifySchema{}, "drop_schema": &atlas.DropSchema{},
 	"add_table": &atlas.AddTable{}, "modify_table": &atlas.ModifyTable{}, "drop_table": &atlas.DropTable{},
 	"add_column": &atlas.AddColumn{}, "modify_column": &atlas.ModifyColumn{}, "drop_column": &atlas.DropColumn{},
 	"add_index": &atlas.AddIndex{}, "modify_index": &atlas.ModifyIndex{}, "drop_index": &atlas.DropIndex{},

@@ -3,7 +3,8 @@
 //
 //	tenants: [acme, globex]
 //
-// Everything else has a default:
+// Everything else has a default; that of the services is the caller's to give,
+// see Options. In full:
 //
 //	version: 1                          # the version of this format
 //	databases:                          # without it one, "main", whose URL the caller knows
@@ -39,7 +40,8 @@
 // The id of a tenant has letters, digits, "_" and "-", begins with a letter or
 // a digit and has at most 63 bytes. Two ids that differ only in case are
 // refused. Services and databases are letters, digits, "_" and "-", beginning
-// with a letter or "_".
+// with a letter or "_", and so are the names of vars, of which "schema" is
+// taken. Labels may have "." and "/" inside as well.
 //
 // A schema's name has 1 to 63 bytes of printable text without quotes,
 // backslashes and braces. It does not begin with "pg_" or "tenantry_", in
@@ -57,7 +59,7 @@
 // 0123, 1e3, 0x10, 1_000, .5 or 2024-01-02 is an error that asks for quotes,
 // and so is nothing at all (null, ~). Where any text will do, in the values of
 // labels, vars and match, true and false and decimal numbers such as -1.5 are
-// taken as they are written too.
+// taken as they are written too. Only vars may have line breaks.
 //
 // ${NAME} in the url and url_file of a database is replaced by that environment
 // variable, which must be set; $$ is a dollar; any other $ stays. Nowhere else

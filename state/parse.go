@@ -98,16 +98,8 @@ func (r *reader) read() {
 	if root == nil || !r.bounded(root) {
 		return
 	}
-	sections := map[string]*yaml.Node{}
-	keep := func(name string) field {
-		return field{name, func(n *yaml.Node) { sections[name] = n }}
-	}
-	// The fields may come in any order, but defaults apply to tenants.
-	if !r.object(root, "the file", keep("version"), keep("databases"), keep("shared"), keep("defaults"),
-		keep("policy"), keep("rollout"), keep("allow_empty"), keep("tenants")) {
-		return
-	}
-	for _, section := range []field{
+	// The sections may come in any order, but are read in this one.
+	sections := []field{
 		{"version", r.version},
 		{"databases", r.databases},
 		{"shared", r.sharedServices},
@@ -116,8 +108,17 @@ func (r *reader) read() {
 		{"rollout", r.rollout},
 		{"allow_empty", r.allowEmpty},
 		{"tenants", r.tenants},
-	} {
-		if n, given := sections[section.name]; given {
+	}
+	given := map[string]*yaml.Node{}
+	var fields []field
+	for _, section := range sections {
+		fields = append(fields, field{section.name, func(n *yaml.Node) { given[section.name] = n }})
+	}
+	if !r.object(root, "the file", fields...) {
+		return
+	}
+	for _, section := range sections {
+		if n, ok := given[section.name]; ok {
 			section.read(n)
 		} else {
 			r.absent(section.name, root)

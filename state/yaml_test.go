@@ -9,6 +9,10 @@ import (
 
 const services = "defaults: {services: [learn]}\n"
 
+// inTime is a bound that only work growing faster than the file exceeds, even
+// on a busy machine and under the race detector.
+const inTime = time.Minute
+
 func TestUnquotedIDsAreWhatWasTypedOrRefused(t *testing.T) {
 	t.Parallel()
 	for typed, code := range map[string]string{
@@ -124,7 +128,7 @@ func TestHugeAndOddFilesAreReadInTime(t *testing.T) {
 	} {
 		begin := time.Now()
 		got := refused(t, src)
-		if took := time.Since(begin); took > 30*time.Second {
+		if took := time.Since(begin); took > inTime {
 			t.Errorf("%s took %s", name, took)
 		}
 		if len(got) > 64<<10 {
@@ -143,7 +147,7 @@ func TestAHundredThousandTenantsAreReadInTime(t *testing.T) {
 	begin := time.Now()
 	f := parse(t, src.String())
 	t.Logf("%d tenants, %d targets, %s", len(f.Tenants), len(f.Targets()), time.Since(begin))
-	if took := time.Since(begin); took > 20*time.Second {
+	if took := time.Since(begin); took > inTime {
 		t.Errorf("took %s", took)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 // TestPrivateFolder keeps the data below a folder that only its owner may enter. For root the server's user may not.
 func TestPrivateFolder(t *testing.T) {
+	t.Parallel()
 	parent := folder(t)
 	check(t, os.Mkdir(parent, 0o700))
 	dir := filepath.Join(parent, "project", ".tenantry")
@@ -37,15 +38,39 @@ func TestPrivateFolder(t *testing.T) {
 	if filepath.Dir(target) != elsewhere || !strings.Contains(said, target) {
 		t.Errorf("the data is in %q; said:\n%s", target, said)
 	}
+	check(t, os.RemoveAll(target))
+	anew := begin(t, fast(dir)) // without the data, not without a server
+	check(t, anew.Close())
+	target, _ = os.Readlink(filepath.Join(dir, "postgres"))
 	check(t, Remove(t.Context(), dir))
 	if _, err := os.Stat(target); !os.IsNotExist(err) {
 		t.Errorf("%s is still there: %v", target, err)
 	}
 }
 
+// TestFolderMadePrivateLater has root's server lose the way to its data.
+func TestFolderMadePrivateLater(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	check(t, begin(t, fast(dir)).Close())
+	check(t, os.Chmod(filepath.Dir(dir), 0o700))
+	s, err := Start(t.Context(), fast(dir))
+	if os.Geteuid() != 0 {
+		check(t, err)
+		check(t, s.Close())
+		return
+	}
+	if err == nil || !strings.Contains(err.Error(), "let that user enter it") {
+		t.Errorf("error: %v", err)
+	}
+	check(t, os.RemoveAll(filepath.Join(dir, "postgres", "data")))
+	check(t, begin(t, fast(dir)).Close()) // there is nothing to lose, so it goes elsewhere
+}
+
 // TestFolderOfAnotherUser has root use a folder that an ordinary user has made, and that user use it again. Where we are
 // not root, both are us.
 func TestFolderOfAnotherUser(t *testing.T) {
+	t.Parallel()
 	dir := folder(t)
 	self, err := os.Executable()
 	check(t, err)
@@ -78,14 +103,13 @@ func TestFolderOfAnotherUser(t *testing.T) {
 }
 
 func TestPasswordStaysSecret(t *testing.T) {
+	t.Parallel()
 	dir := folder(t)
 	stop, seen := make(chan struct{}), make(chan string)
 	go func() { seen <- watchCommandLines(stop) }()
 	s := begin(t, fast(dir))
 	query(t, s.URL(), "SELECT 1::text")
-	if _, err := Start(t.Context(), Options{Dir: dir, Bin: "/nowhere"}); err != nil {
-		t.Errorf("joining needs no programs: %v", err)
-	}
+	begin(t, Options{Dir: dir, Bin: "/nowhere"}) // joining needs no programs
 	close(stop)
 	commands := <-seen
 	if !strings.Contains(commands, "initdb") || !strings.Contains(commands, "listen_addresses=127.0.0.1") {

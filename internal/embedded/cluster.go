@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // ensureData makes the data directory if there is none. It is made under another name and renamed when it is whole, so
@@ -50,7 +49,7 @@ func (h *home) readPassword() (string, error) {
 func (h *home) major() (int, error) {
 	content, err := os.ReadFile(filepath.Join(h.data(), "PG_VERSION"))
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Stat(h.data()); err == nil {
+		if exists(h.data()) {
 			return 0, fmt.Errorf("%s is no data directory of PostgreSQL: it has no PG_VERSION", h.data())
 		}
 		return 0, nil
@@ -91,7 +90,7 @@ func (h *home) initdb(ctx context.Context, bin Binaries, password string, o Opti
 		args = append(args, "--no-sync")
 	}
 	if _, err := output(ctx, h.user.command(filepath.Join(bin.Dir, "initdb"), args...)); err != nil {
-		return errors.New(strings.ReplaceAll(err.Error(), password, "xxxxx"))
+		return err
 	}
 	return moveDir(data, h.data())
 }
@@ -106,33 +105,4 @@ func moveDir(from, to string) error {
 		return err
 	}
 	return errors.Join(parent.Sync(), parent.Close())
-}
-
-// Remove stops the server of a folder and removes its data. It refuses while any process uses the server.
-func Remove(ctx context.Context, dir string) error {
-	dir, err := makeDir(dir)
-	if err != nil {
-		return err
-	}
-	start, err := lockPath(ctx, filepath.Join(dir, "postgres.lock"))
-	if err != nil {
-		return err
-	}
-	defer start.Close()
-	real, err := filepath.EvalSymlinks(filepath.Join(dir, "postgres"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	h := &home{dir: real}
-	if used, err := heldByOthers(h.usersLock()); err != nil {
-		return err
-	} else if used {
-		return fmt.Errorf("%s is in use by another process", h.dir)
-	}
-	if err := h.stop(time.Minute); err != nil {
-		return err
-	}
-	return errors.Join(os.RemoveAll(h.dir), os.RemoveAll(filepath.Join(dir, "postgres")))
 }

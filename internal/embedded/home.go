@@ -33,13 +33,18 @@ func makeDir(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := os.Stat(dir); err == nil {
+	if exists(dir) {
 		return dir, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
 	return dir, writeNew(filepath.Join(dir, ".gitignore"), "*\n", 0o644)
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // writeNew writes a file, unless there is one.
@@ -61,7 +66,15 @@ func openHome(dir string, o Options) (*home, error) {
 	real, err := filepath.EvalSymlinks(path)
 	switch {
 	case err == nil:
-		return existingHome(real)
+		h, err := existingHome(real)
+		if errors.Is(err, errUnusable) && !exists(h.data()) {
+			// Nothing was kept there yet, so nothing is lost by going elsewhere.
+			if err := os.RemoveAll(path); err != nil {
+				return nil, err
+			}
+			return newHome(path, o)
+		}
+		return h, err
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
@@ -73,6 +86,9 @@ func openHome(dir string, o Options) (*home, error) {
 	}
 	return newHome(path, o)
 }
+
+// errUnusable is returned by existingHome for a folder that the server's user may not use.
+var errUnusable = errors.New("the server cannot keep its data here")
 
 // existingHome opens a folder that an earlier start has made.
 func existingHome(dir string) (*home, error) {
@@ -87,7 +103,7 @@ func existingHome(dir string) (*home, error) {
 		return nil, err
 	}
 	if err := h.user.mayUse(dir); err != nil {
-		return nil, fmt.Errorf("%w; let that user enter it, or remove %s to start with an empty database", err, dir)
+		return h, fmt.Errorf("%w: %w; let that user enter it, or remove %s to start with an empty database", errUnusable, err, dir)
 	}
 	return h, nil
 }

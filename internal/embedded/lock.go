@@ -54,11 +54,19 @@ func waitLock(ctx context.Context, f *os.File, how int) error {
 	}
 }
 
-// lockPath opens a lock file and waits for an exclusive lock on it. Closing the file releases the lock.
-func lockPath(ctx context.Context, path string) (*os.File, error) {
+// lockPath opens a lock file and waits for an exclusive lock on it; before it waits, it calls the functions. Closing the
+// file releases the lock.
+func lockPath(ctx context.Context, path string, waiting ...func()) (*os.File, error) {
 	f, err := openLock(path)
 	if err != nil {
 		return nil, err
+	}
+	if ok, err := tryLock(f, syscall.LOCK_EX); ok {
+		return f, nil
+	} else if err == nil {
+		for _, tell := range waiting {
+			tell()
+		}
 	}
 	if err := waitLock(ctx, f, syscall.LOCK_EX); err != nil {
 		f.Close()

@@ -13,6 +13,7 @@ import (
 )
 
 func TestProcessesShareOneServer(t *testing.T) {
+	t.Parallel()
 	dir := folder(t)
 	var helpers []*helper
 	for range 6 {
@@ -40,6 +41,7 @@ func TestProcessesShareOneServer(t *testing.T) {
 }
 
 func TestProcessesComeAndGo(t *testing.T) {
+	t.Parallel()
 	dir := folder(t)
 	done := make(chan struct{})
 	for range 4 {
@@ -64,11 +66,15 @@ func TestProcessesComeAndGo(t *testing.T) {
 }
 
 func TestServerOutlivesItsKilledParent(t *testing.T) {
+	t.Parallel()
 	dir := folder(t)
 	parent := newHelper(t, dir)
 	url := parent.url()
 	query(t, url, "CREATE TABLE kept AS SELECT 1")
 	pid := readPostmaster(filepath.Join(dir, "postgres", "data")).pid
+	if group, err := syscall.Getpgid(pid); err != nil || group != pid {
+		t.Errorf("the server is in process group %d (%v), which Ctrl-C may reach", group, err)
+	}
 	parent.kill()
 
 	s := begin(t, fast(dir))
@@ -81,6 +87,7 @@ func TestServerOutlivesItsKilledParent(t *testing.T) {
 }
 
 func TestKilledServerIsStartedAgain(t *testing.T) {
+	t.Parallel()
 	dir := folder(t)
 	s := begin(t, fast(dir))
 	query(t, s.URL(), "CREATE TABLE kept AS SELECT 1")
@@ -95,6 +102,7 @@ func TestKilledServerIsStartedAgain(t *testing.T) {
 }
 
 func TestKilledWhileMakingTheData(t *testing.T) {
+	t.Parallel()
 	dir := folder(t)
 	parent := newHelper(t, dir)
 	until(t, "initdb is half way", func() bool {
@@ -111,6 +119,7 @@ func TestKilledWhileMakingTheData(t *testing.T) {
 }
 
 func TestStalePidFile(t *testing.T) {
+	t.Parallel()
 	for name, content := range map[string]func(t *testing.T, s *Server, old string) string{
 		"dead process": func(t *testing.T, s *Server, old string) string { return old },
 		"number given to another process": func(t *testing.T, s *Server, old string) string {
@@ -139,6 +148,7 @@ func TestStalePidFile(t *testing.T) {
 
 // TestCopiedFolder copies the folder of a running server, postmaster.pid and all: the copy must get a server of its own.
 func TestCopiedFolder(t *testing.T) {
+	t.Parallel()
 	dir, copied := folder(t), folder(t)
 	s := begin(t, fast(dir))
 	query(t, s.URL(), "CHECKPOINT")

@@ -14,6 +14,7 @@ import (
 )
 
 func TestDataOutlivesTheServer(t *testing.T) {
+	t.Parallel()
 	dir := folder(t)
 	o := fast(dir)
 	o.Settings = nil // as durable as users have it
@@ -39,6 +40,7 @@ func TestDataOutlivesTheServer(t *testing.T) {
 }
 
 func TestSettingsReachTheServer(t *testing.T) {
+	t.Parallel()
 	o := fast(folder(t))
 	o.Settings["max_connections"] = "33"
 	o.Settings["listen_addresses"] = "0.0.0.0"
@@ -60,6 +62,7 @@ func TestSettingsReachTheServer(t *testing.T) {
 }
 
 func TestPortTaken(t *testing.T) {
+	t.Parallel()
 	dir := folder(t)
 	s := begin(t, fast(dir))
 	check(t, s.Close())
@@ -72,6 +75,7 @@ func TestPortTaken(t *testing.T) {
 }
 
 func TestFailedStartSaysWhy(t *testing.T) {
+	t.Parallel()
 	dir := folder(t)
 	o := fast(dir)
 	o.Settings["shared_buffers"] = "plenty"
@@ -84,6 +88,7 @@ func TestFailedStartSaysWhy(t *testing.T) {
 }
 
 func TestCancelledStartLeavesNothingRunning(t *testing.T) {
+	t.Parallel()
 	for _, when := range []string{"before", "making", "starting"} {
 		t.Run(when, func(t *testing.T) {
 			dir := folder(t)
@@ -114,6 +119,7 @@ func TestCancelledStartLeavesNothingRunning(t *testing.T) {
 }
 
 func TestRemove(t *testing.T) {
+	t.Parallel()
 	dir := folder(t)
 	s := begin(t, fast(dir))
 	if err := Remove(t.Context(), dir); err == nil {
@@ -128,6 +134,7 @@ func TestRemove(t *testing.T) {
 }
 
 func TestLostPassword(t *testing.T) {
+	t.Parallel()
 	dir := folder(t)
 	check(t, begin(t, fast(dir)).Close())
 	check(t, os.Remove(filepath.Join(dir, "postgres", "password")))

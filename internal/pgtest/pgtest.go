@@ -70,6 +70,9 @@ func openShared() (*embedded.Server, error) {
 		return nil, err
 	}
 	dir := filepath.Join(os.TempDir(), fmt.Sprintf("tenantry-test-%d-%d", os.Getuid(), bin.Major))
+	if err := claim(dir); err != nil {
+		return nil, err
+	}
 	server, err := embedded.Start(ctx, options(dir, bin.Dir))
 	if err != nil && embedded.Remove(ctx, dir) == nil {
 		server, err = embedded.Start(ctx, options(dir, bin.Dir))
@@ -80,6 +83,15 @@ func openShared() (*embedded.Server, error) {
 	started = server
 	sweepOwn()
 	return server, sweep(ctx, server.URL())
+}
+
+// claim makes the folder of the shared server, whose name anybody can guess. One that somebody else has made is refused: only the
+// owner may change its mode.
+func claim(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o755)
 }
 
 // find finds the PostgreSQL to test with. Tests never fetch one.

@@ -2,46 +2,66 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
-	"github.com/jackc/pgx/v5"
 	"os"
-	"sort"
-	"strings"
 	"testing"
 	"time"
+
+	"tenantry/internal/pgtest"
+	"tenantry/reconcile"
+	"tenantry/schema"
+	"tenantry/state"
 )
 
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
 func TestZZ(t *testing.T) {
-	for port, v := range map[string]int{"55414": 140000, "55432": 150000, "55418": 180000} {
-		for _, s := range []string{"t", "we-ird"} {
-			c, err := pgx.Connect(context.Background(), "postgres://postgres@127.0.0.1:"+port+"/postgres")
-			if err != nil {
-				t.Fatal(err)
+	ctx := context.Background()
+	url := pgtest.URL(t)
+	db, err := Open(ctx, "main", url, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	file, err := state.Load("../../examples/tenants.yaml", state.Options{LookupEnv: os.LookupEnv})
+	if err != nil {
+		t.Fatal(err)
+	}
+	project, err := schema.LoadProject("../../atlas.hcl", os.Getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	desired, err := reconcile.Resolve(file, file.Targets(), project)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &reconcile.Planner{Engine: schema.Native{}, Databases: map[string]reconcile.Database{"main": db}, ToolVersion: "x",
+		Workbench: func(ctx context.Context, d reconcile.Database, dev string) (schema.Workbench, error) { return d.Workbench(ctx) },
+		Nonce:     func() string { b := make([]byte, 6); rand.Read(b); return hex.EncodeToString(b) }}
+	for i := range 3 {
+		st := time.Now()
+		plan, err := p.Plan(ctx, desired)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("plan", time.Since(st))
+		b, _ := json.MarshalIndent(plan.Summary, "", " ")
+		fmt.Println(string(b))
+		a := &reconcile.Applier{Databases: p.Databases, Engine: p.Engine.Version(), Parallelism: 4, LockTimeout: 3 * time.Second, MaxFailures: 5, Now: time.Now, Destructive: "deny"}
+		st = time.Now()
+		r, err := a.Apply(ctx, plan, reconcile.Run{ID: fmt.Sprint(i), Started: time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("apply", time.Since(st), r.Count(reconcile.ResultApplied))
+		for _, tt := range plan.Targets { for _, d := range tt.Diagnostics { fmt.Println(d.Message) } }
+		for i, o := range r.Outcomes {
+			if o.Error != "" {
+				fmt.Println(plan.Targets[i].Tenant, o.Result, o.Error)
 			}
-			c.Exec(context.Background(), "begin")
-			_, err = c.Exec(context.Background(), steer(1))
-			if err != nil {
-				t.Fatal(err)
-			}
-			st := time.Now()
-			rows, err := c.Query(context.Background(), linesQuery(v), pgx.QueryExecModeSimpleProtocol, []string{s})
-			if err != nil {
-				t.Fatal(err)
-			}
-			var out []string
-			for rows.Next() {
-				var a, b, cc, d, e string
-				if err := rows.Scan(&a, &b, &cc, &d, &e); err != nil {
-					t.Fatal(err)
-				}
-				out = append(out, strings.Join([]string{b, cc, d, e}, " | "))
-			}
-			if rows.Err() != nil {
-				t.Fatal(port, s, rows.Err())
-			}
-			fmt.Println(time.Since(st))
-			sort.Strings(out)
-			os.WriteFile("/tmp/lines."+port[3:]+"."+s, []byte(strings.Join(out, "\n")+"\n"), 0o644)
 		}
 	}
 }

@@ -1,0 +1,217 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"tenantry/reconcile"
+	"tenantry/schema"
+)
+
+// The control schema "tenantry" holds what was done to this database, and is
+// written in the transactions that do it, so that the two cannot disagree. It
+// is made by the first apply. Applications may read its view "tenants".
+
+// migrations lead from each version of the control schema to the next; the
+// version is the number of those that have run. They are never changed, only
+// added to.
+var migrations = []string{`
+CREATE SCHEMA IF NOT EXISTS tenantry;
+COMMENT ON SCHEMA tenantry IS 'What Tenantry did to this database. Written by reconcile; applications may read the view tenants.';
+CREATE TABLE tenantry.version (version integer NOT NULL);
+INSERT INTO tenantry.version VALUES (0);
+CREATE TABLE tenantry.blueprint (
+	digest text NOT NULL,
+	engine text NOT NULL,
+	server_version integer NOT NULL, -- the major version
+	compiled jsonb NOT NULL,
+	compiled_at timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (digest, engine, server_version)
+);
+CREATE TABLE tenantry.run (
+	id text PRIMARY KEY,
+	started_at timestamptz NOT NULL,
+	ended_at timestamptz,
+	revision text NOT NULL, -- git commit, or empty
+	plan_id text NOT NULL,
+	run_by text NOT NULL,
+	outcome text -- done, failed; null while it runs, and where it was killed
+);
+CREATE TABLE tenantry.target (
+	schema text PRIMARY KEY,
+	tenant text NOT NULL,
+	shared boolean NOT NULL,
+	blueprint text NOT NULL, -- the digest that it was last brought to, or empty
+	structure text NOT NULL, -- the fingerprint it then had
+	objects text NOT NULL,
+	token text NOT NULL, -- while the catalog rows have it, the fingerprint still stands
+	status text NOT NULL, -- applied, failed
+	error text NOT NULL,
+	applied_at timestamptz, -- when it was last changed
+	attempted_at timestamptz NOT NULL, -- when a run last did something about it
+	run text REFERENCES tenantry.run (id)
+);
+CREATE TABLE tenantry.change (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	run text NOT NULL REFERENCES tenantry.run (id),
+	schema text NOT NULL,
+	tenant text NOT NULL,
+	base text NOT NULL, -- the fingerprint before; empty where there was no schema
+	result text NOT NULL, -- the fingerprint after
+	statements text[] NOT NULL,
+	reverse text[] NOT NULL, -- what undoes them, in the order to run it in
+	applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX change_schema_idx ON tenantry.change (schema, id);
+CREATE VIEW tenantry.tenants AS
+	SELECT tenant AS id, schema, status, blueprint, applied_at FROM tenantry.target WHERE NOT shared AND blueprint <> '';
+COMMENT ON VIEW tenantry.tenants IS 'The tenants that are ready, for applications to route by.';
+`}
+
+// Prepare implements reconcile.Database.
+func (db *DB) Prepare(ctx context.Context) error {
+	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		// One process at a time; the lock is gone with the transaction.
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('tenantry control schema', 0))"); err != nil {
+			return err
+		}
+		version := 0
+		err := tx.QueryRow(ctx, "SELECT version FROM tenantry.version").Scan(&version)
+		var pg *pgconn.PgError
+		switch {
+		case errors.As(err, &pg) && (pg.Code == "42P01" || pg.Code == "3F000"): // no such table, no such schema
+			return errNotPrepared
+		case err != nil:
+			return err
+		}
+		return migrate(ctx, tx, version)
+	})
+	if errors.Is(err, errNotPrepared) {
+		err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('tenantry control schema', 0))"); err != nil {
+				return err
+			}
+			exists, err := managed(ctx, tx)
+			if err != nil || exists {
+				return err // another process was first
+			}
+			return migrate(ctx, tx, 0)
+		})
+	}
+	return db.wrap(err)
+}
+
+var errNotPrepared = errors.New("there is no control schema yet")
+
+func migrate(ctx context.Context, tx pgx.Tx, version int) error {
+	if version > len(migrations) {
+		return fmt.Errorf("its control schema is of version %d and this reconcile knows up to %d: use a newer reconcile", version, len(migrations))
+	}
+	for i := version; i < len(migrations); i++ {
+		if err := simple(ctx, tx.Conn(), migrations[i]); err != nil {
+			return err
+		}
+	}
+	if version == len(migrations) {
+		return nil
+	}
+	_, err := tx.Exec(ctx, "UPDATE tenantry.version SET version = $1", len(migrations))
+	return err
+}
+
+// records returns every record, ordered by schema.
+func records(ctx context.Context, tx pgx.Tx) ([]reconcile.Record, error) {
+	rows, err := tx.Query(ctx, `SELECT schema, tenant, shared, blueprint, structure, objects, token, status, error, applied_at FROM tenantry.target ORDER BY schema COLLATE "C"`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (r reconcile.Record, err error) {
+		var appliedAt *time.Time
+		err = row.Scan(&r.Schema, &r.Tenant, &r.Shared, &r.Blueprint, &r.Fingerprint.Structure, &r.Fingerprint.Objects, &r.Token, &r.Status, &r.Error, &appliedAt)
+		if appliedAt != nil {
+			r.AppliedAt = *appliedAt
+		}
+		return r, err
+	})
+}
+
+// Compiled implements reconcile.Database.
+func (db *DB) Compiled(ctx context.Context, engine string, digests []string) ([]*schema.Compiled, error) {
+	rows, err := db.pool.Query(ctx, "SELECT compiled FROM tenantry.blueprint WHERE engine = $1 AND server_version = $2 AND digest = ANY ($3::text[]) ORDER BY digest", engine, db.version/10000, digests)
+	if err != nil {
+		return nil, db.wrap(err)
+	}
+	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*schema.Compiled, error) {
+		var text []byte
+		if err := row.Scan(&text); err != nil {
+			return nil, err
+		}
+		c := new(schema.Compiled)
+		return c, json.Unmarshal(text, c)
+	})
+	return out, db.wrap(err)
+}
+
+// StoreCompiled implements reconcile.Database.
+func (db *DB) StoreCompiled(ctx context.Context, engine string, compiled []*schema.Compiled) error {
+	batch := &pgx.Batch{}
+	for _, c := range compiled {
+		text, err := json.Marshal(c)
+		if err != nil {
+			return err
+		}
+		batch.Queue("INSERT INTO tenantry.blueprint (digest, engine, server_version, compiled) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", c.Digest, engine, db.version/10000, string(text))
+	}
+	return db.wrap(db.pool.SendBatch(ctx, batch).Close())
+}
+
+// Begin implements reconcile.Database.
+func (db *DB) Begin(ctx context.Context, run reconcile.Run) error {
+	_, err := db.pool.Exec(ctx, "INSERT INTO tenantry.run (id, started_at, revision, plan_id, run_by) VALUES ($1, $2, $3, $4, $5)", run.ID, run.Started, run.Revision, run.PlanID, run.By)
+	return db.wrap(err)
+}
+
+// End implements reconcile.Database.
+func (db *DB) End(ctx context.Context, run reconcile.Run, outcome string) error {
+	_, err := db.pool.Exec(ctx, "UPDATE tenantry.run SET ended_at = clock_timestamp(), outcome = $2 WHERE id = $1", run.ID, outcome)
+	return db.wrap(err)
+}
+
+const upsertTarget = `INSERT INTO tenantry.target (schema, tenant, shared, blueprint, structure, objects, token, status, error, applied_at, attempted_at, run)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp(), $11)
+	ON CONFLICT (schema) DO UPDATE SET tenant = excluded.tenant, shared = excluded.shared, blueprint = excluded.blueprint, structure = excluded.structure,
+		objects = excluded.objects, token = excluded.token, status = excluded.status, error = excluded.error, applied_at = coalesce(excluded.applied_at, tenantry.target.applied_at),
+		attempted_at = excluded.attempted_at, run = excluded.run`
+
+func recordArgs(run reconcile.Run, r reconcile.Record) []any {
+	var appliedAt *time.Time
+	if !r.AppliedAt.IsZero() {
+		appliedAt = &r.AppliedAt
+	}
+	return []any{r.Schema, r.Tenant, r.Shared, r.Blueprint, r.Fingerprint.Structure, r.Fingerprint.Objects, r.Token, string(r.Status), r.Error, appliedAt, run.ID}
+}
+
+// Record implements reconcile.Database.
+func (db *DB) Record(ctx context.Context, run reconcile.Run, records []reconcile.Record) error {
+	batch := &pgx.Batch{}
+	for _, r := range records {
+		batch.Queue(upsertTarget, recordArgs(run, r)...)
+	}
+	return db.wrap(db.pool.SendBatch(ctx, batch).Close())
+}
+
+// RecordFailure implements reconcile.Database. What the target was last brought
+// to stays on record.
+func (db *DB) RecordFailure(ctx context.Context, run reconcile.Run, r reconcile.Record, cause string) error {
+	_, err := db.pool.Exec(ctx, `INSERT INTO tenantry.target (schema, tenant, shared, blueprint, structure, objects, token, status, error, attempted_at, run)
+		VALUES ($1, $2, $3, '', '', '', '', $4, $5, clock_timestamp(), $6)
+		ON CONFLICT (schema) DO UPDATE SET status = excluded.status, error = excluded.error, attempted_at = excluded.attempted_at, run = excluded.run`,
+		r.Schema, r.Tenant, r.Shared, string(r.Status), cause, run.ID)
+	return db.wrap(err)
+}

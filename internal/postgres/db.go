@@ -1,0 +1,178 @@
+// Package postgres is everything that speaks to PostgreSQL: connections, the
+// catalog queries behind fingerprints and tokens, the transaction that applies
+// a step to a target, and the control schema "tenantry".
+//
+// It implements what package reconcile asks for and decides nothing. No type of
+// pgx leaves it. Nothing in it relies on a session: every setting is local to a
+// transaction, locks are transaction locks, and no statement stays prepared, so
+// that it works through PgBouncer in transaction mode.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// DB is one managed database.
+type DB struct {
+	name    string
+	config  *pgxpool.Config
+	pool    *pgxpool.Pool
+	version int // server_version_num
+}
+
+// oldest is the lowest server_version_num that is supported.
+const oldest = 14_00_00
+
+// Open connects to a database and learns its version. The name is the one that
+// the user gave it, and stands in every error; the URL's password stands in none.
+func Open(ctx context.Context, name, url string, connections int) (*DB, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("database %s: its URL is not one that PostgreSQL understands", name)
+	}
+	config.MaxConns = int32(connections)
+	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec // nothing stays prepared
+	config.ConnConfig.StatementCacheCapacity = 0
+	config.ConnConfig.DescriptionCacheCapacity = 0
+	if config.ConnConfig.ConnectTimeout == 0 {
+		config.ConnConfig.ConnectTimeout = 10 * time.Second
+	}
+	if config.ConnConfig.RuntimeParams["application_name"] == "" {
+		config.ConnConfig.RuntimeParams["application_name"] = "tenantry"
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("database %s: %w", name, err)
+	}
+	db := &DB{name: name, config: config, pool: pool}
+	if err := db.connect(ctx); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+// connect learns the server's version, which is also the first thing to fail.
+func (db *DB) connect(ctx context.Context) error {
+	var version string
+	if err := db.pool.QueryRow(ctx, "SELECT current_setting('server_version_num')").Scan(&version); err != nil {
+		return db.wrap(err)
+	}
+	var err error
+	if db.version, err = strconv.Atoi(version); err != nil || db.version < oldest {
+		return fmt.Errorf("database %s: PostgreSQL %d is too old: 14 is the oldest that is supported", db.name, db.version/10000)
+	}
+	return nil
+}
+
+// Close closes every connection.
+func (db *DB) Close() { db.pool.Close() }
+
+// Name returns the name that the user gave the database.
+func (db *DB) Name() string { return db.name }
+
+// Version returns the server's version as server_version_num has it: 150004.
+func (db *DB) Version() int { return db.version }
+
+// address says where the database is, without user or password.
+func (db *DB) address() string {
+	c := db.config.ConnConfig
+	return net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))) + "/" + c.Database
+}
+
+// wrap says which database an error comes from.
+func (db *DB) wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		return &Error{Database: db.name, Address: db.address(), Connecting: true, Err: err}
+	}
+	return &Error{Database: db.name, Address: db.address(), Err: err}
+}
+
+// An Error is what PostgreSQL, or the way to it, said of a database.
+type Error struct {
+	Database   string // the name that the user gave it
+	Address    string // host:port/database
+	Connecting bool   // it was not reached
+	Err        error
+}
+
+// Error returns one line: which database, what it said, and its hint.
+func (e *Error) Error() string {
+	if e.Connecting {
+		return fmt.Sprintf("database %s (%s): cannot connect: %s", e.Database, e.Address, connectReason(e.Err))
+	}
+	return fmt.Sprintf("database %s: %s", e.Database, Message(e.Err))
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Message returns what PostgreSQL said in one line, with its detail and hint.
+func Message(err error) string {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return err.Error()
+	}
+	text := pg.Message
+	if pg.Detail != "" {
+		text += ": " + strings.ReplaceAll(pg.Detail, "\n", "; ")
+	}
+	if pg.Hint != "" {
+		text += " (" + pg.Hint + ")"
+	}
+	return text + " [" + pg.Code + "]"
+}
+
+// connectReason leaves out the user, and the attempts that ended the same way.
+func connectReason(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Message + " [" + pg.Code + "]"
+	}
+	var network *net.OpError
+	if errors.As(err, &network) {
+		return network.Err.Error()
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "no answer in time"
+	}
+	var dns *net.DNSError
+	if errors.As(err, &dns) {
+		return dns.Error()
+	}
+	lines := strings.Split(err.Error(), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}
+
+// Retryable reports whether the same transaction may work if tried again: a lock
+// that was not free, a deadlock, a serialization failure, a catalog row that
+// another changed first, a connection that was lost.
+func Retryable(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code {
+		case "55P03", "40P01", "40001", "57P01", "57P02", "57P03":
+			return true
+		case "XX000":
+			return strings.Contains(pg.Message, "tuple concurrently updated")
+		}
+		return strings.HasPrefix(pg.Code, "08") || pg.Code == "53300"
+	}
+	var network net.Error
+	return errors.As(err, &network) || pgconn.SafeToRetry(err) || errors.Is(err, net.ErrClosed) || strings.Contains(err.Error(), "unexpected EOF") || strings.Contains(err.Error(), "conn closed")
+}
+
+func itoa(i int) string { return strconv.Itoa(i) }

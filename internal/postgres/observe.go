@@ -1,0 +1,135 @@
+package postgres
+
+import (
+	"context"
+	"github.com/jackc/pgx/v5"
+
+	"tenantry/reconcile"
+	"tenantry/schema"
+)
+
+// Observe implements reconcile.Database: the records, the tokens of all schemas
+// in one query, and the fingerprints of those whose token has moved.
+func (db *DB) Observe(ctx context.Context, schemas []string) (*reconcile.Observed, error) {
+	out := &reconcile.Observed{Live: make(map[string]reconcile.Live)}
+	err := db.reading(ctx, func(tx pgx.Tx) error {
+		var err error
+		if out.Managed, err = managed(ctx, tx); err != nil {
+			return err
+		}
+		if out.Managed {
+			if out.Records, err = records(ctx, tx); err != nil {
+				return err
+			}
+		}
+		tokens, err := db.tokens(ctx, tx, schemas)
+		if err != nil {
+			return err
+		}
+		recorded := make(map[string]reconcile.Record, len(out.Records))
+		for _, r := range out.Records {
+			recorded[r.Schema] = r
+		}
+		var moved []string
+		for _, name := range schemas {
+			token, exists := tokens[name]
+			if r, ok := recorded[name]; ok && exists && r.Token == token && r.Token != "" {
+				out.Live[name] = reconcile.Live{Fingerprint: r.Fingerprint, Token: token}
+			} else if exists {
+				moved = append(moved, name)
+			}
+		}
+		fingerprints, err := db.fingerprints(ctx, tx, moved)
+		for name, f := range fingerprints {
+			out.Live[name] = reconcile.Live{Fingerprint: f, Token: tokens[name]}
+		}
+		return err
+	})
+	return out, db.wrap(err)
+}
+
+// reading runs f in a transaction that sees one moment and changes nothing.
+func (db *DB) reading(ctx context.Context, f func(pgx.Tx) error) error {
+	return pgx.BeginTxFunc(ctx, db.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, f)
+}
+
+// tokens returns the token of each schema that exists.
+func (db *DB) tokens(ctx context.Context, tx pgx.Tx, schemas []string) (map[string]string, error) {
+	out := make(map[string]string, len(schemas))
+	if len(schemas) == 0 {
+		return out, nil
+	}
+	rows, err := db.catalog(ctx, tx, schemas, tokenQuery, schemas)
+	if err != nil {
+		return nil, err
+	}
+	var name, token string
+	_, err = pgx.ForEachRow(rows, []any{&name, &token}, func() error {
+		out[name] = token
+		return nil
+	})
+	return out, err
+}
+
+// fingerprints returns the fingerprint of each schema that exists.
+func (db *DB) fingerprints(ctx context.Context, tx pgx.Tx, schemas []string) (map[string]schema.Fingerprint, error) {
+	out := make(map[string]schema.Fingerprint, len(schemas))
+	if len(schemas) == 0 {
+		return out, nil
+	}
+	rows, err := db.catalog(ctx, tx, schemas, fingerprintQuery(db.version), schemas, structureKinds)
+	if err != nil {
+		return nil, err
+	}
+	var name string
+	var f schema.Fingerprint
+	_, err = pgx.ForEachRow(rows, []any{&name, &f.Structure, &f.Objects}, func() error {
+		out[name] = f
+		return nil
+	})
+	return out, err
+}
+
+// catalog runs a query of the catalogs with the settings that suit the number
+// of schemas. The search_path is left as the query leaves it.
+func (db *DB) catalog(ctx context.Context, tx pgx.Tx, schemas []string, query string, args ...any) (pgx.Rows, error) {
+	if err := simple(ctx, tx.Conn(), steer(len(schemas))); err != nil {
+		return nil, err
+	}
+	return tx.Query(ctx, query, args...)
+}
+
+// simple sends several statements without arguments in one round trip.
+func simple(ctx context.Context, conn *pgx.Conn, sql string) error {
+	_, err := conn.PgConn().Exec(ctx, sql).ReadAll()
+	return err
+}
+
+var structureKinds = func() (out []string) {
+	for _, k := range schema.StructureKinds {
+		out = append(out, string(k))
+	}
+	return out
+}()
+
+// Lines implements reconcile.Database.
+func (db *DB) Lines(ctx context.Context, name string) (lines []schema.Line, err error) {
+	err = db.reading(ctx, func(tx pgx.Tx) error {
+		rows, err := db.catalog(ctx, tx, []string{name}, linesQuery(db.version), []string{name})
+		if err != nil {
+			return err
+		}
+		lines, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (l schema.Line, err error) {
+			return l, row.Scan(nil, &l.Kind, &l.Table, &l.Name, &l.Definition)
+		})
+		return err
+	})
+	schema.SortLines(lines)
+	return lines, db.wrap(err)
+}
+
+// managed reports whether the control schema exists and may be read.
+func managed(ctx context.Context, tx pgx.Tx) (exists bool, err error) {
+	err = tx.QueryRow(ctx, "SELECT to_regclass('tenantry.target') IS NOT NULL").Scan(&exists)
+	return exists, err
+}

@@ -1,0 +1,102 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"tenantry/schema"
+)
+
+// workbench is a transaction on a connection of its own, for the Atlas library,
+// which speaks database/sql.
+type workbench struct {
+	*sql.Tx
+	pool    *sql.DB
+	version int
+}
+
+// Workbench implements reconcile.Database: a workbench in this database.
+func (db *DB) Workbench(ctx context.Context) (schema.Workbench, error) {
+	wb, err := openWorkbench(ctx, db.config.ConnConfig.Copy())
+	if err != nil {
+		return nil, db.wrap(err)
+	}
+	return wb, nil
+}
+
+// DevWorkbench opens a workbench in a dev database. Its server must have the
+// major version of the database that is planned for, or definitions would not
+// compare.
+func (db *DB) DevWorkbench(ctx context.Context, url string) (schema.Workbench, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, errors.New("dev database: its URL is not one that PostgreSQL understands")
+	}
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	wb, err := openWorkbench(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("dev database: %s", connectReason(err))
+	}
+	if wb.version/10000 != db.version/10000 {
+		wb.Close()
+		return nil, fmt.Errorf("dev database: it is PostgreSQL %d, and database %s is %d: they must be the same", wb.version/10000, db.name, db.version/10000)
+	}
+	return wb, nil
+}
+
+func openWorkbench(ctx context.Context, config *pgx.ConnConfig) (*workbench, error) {
+	pool := stdlib.OpenDB(*config)
+	tx, err := pool.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	wb := &workbench{Tx: tx, pool: pool}
+	// Bodies of functions may name what is only built later.
+	if err := tx.QueryRowContext(ctx, "SELECT current_setting('server_version_num')::int, set_config('check_function_bodies', 'off', true)").Scan(&wb.version, new(string)); err != nil {
+		wb.Close()
+		return nil, err
+	}
+	return wb, nil
+}
+
+// Lines implements schema.Workbench.
+func (wb *workbench) Lines(ctx context.Context, name string) ([]schema.Line, error) {
+	if _, err := wb.ExecContext(ctx, steer(1)); err != nil {
+		return nil, err
+	}
+	rows, err := wb.QueryContext(ctx, linesQuery(wb.version), []string{name})
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var lines []schema.Line
+	for rows.Next() {
+		var l schema.Line
+		var in string
+		if err := rows.Scan(&in, &l.Kind, &l.Table, &l.Name, &l.Definition); err != nil {
+			return nil, err
+		}
+		lines = append(lines, l)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	// Atlas's own queries are not to be steered.
+	_, err = wb.ExecContext(ctx, "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on; SET LOCAL join_collapse_limit = DEFAULT")
+	schema.SortLines(lines)
+	return lines, err
+}
+
+// Close implements schema.Workbench.
+func (wb *workbench) Close() error {
+	err := wb.Rollback()
+	if errors.Is(err, sql.ErrTxDone) {
+		err = nil
+	}
+	return errors.Join(err, wb.pool.Close())
+}
