@@ -80,7 +80,11 @@ func (Native) Plan(ctx context.Context, bench *Bench, b *Blueprint, to *Compiled
 	if b.Diff.CreateIndexLive || b.Diff.DropIndexLive {
 		opts = append(opts, func(o *atlas.DiffOptions) { o.Extra = concurrently(b.Diff) })
 	}
-	changes, err := drv.SchemaDiff(have, want, opts...)
+	differ, err := postgres.Open(failSafe{bench})
+	if err != nil {
+		return nil, err
+	}
+	changes, err := differ.SchemaDiff(have, want, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("atlas: %w", err)
 	}
@@ -106,33 +110,48 @@ func inspect(ctx context.Context, drv migrate.Driver, bench *Bench) (*atlas.Sche
 	return own, nil
 }
 
-// planChanges turns Atlas's changes into statements.
+// planChanges turns Atlas's changes into statements. Foreign keys of new tables
+// come last of all: adding one takes a lock on the table that it refers to
+// (SHARE ROW EXCLUSIVE, see
+// https://www.postgresql.org/docs/current/explicit-locking.html), which a
+// shared table's other users should wait for as briefly as can be.
 func planChanges(ctx context.Context, drv migrate.Driver, changes []atlas.Change) ([]Statement, error) {
-	if len(changes) == 0 {
-		return nil, nil
-	}
-	plan, err := drv.PlanChanges(ctx, "plan", changes)
-	if err != nil {
-		return nil, fmt.Errorf("atlas: %w", err)
-	}
+	first, last := foreignKeysApart(changes)
 	var out []Statement
-	for _, c := range plan.Changes {
-		if len(c.Args) > 0 {
-			return nil, errors.New("atlas: a planned statement has arguments: " + c.Cmd)
+	for i, part := range [][]atlas.Change{first, last} {
+		if len(part) == 0 {
+			continue
 		}
-		reverse, err := c.ReverseStmts()
+		plan, err := drv.PlanChanges(ctx, "plan", part)
 		if err != nil {
 			return nil, fmt.Errorf("atlas: %w", err)
 		}
-		out = append(out, Statement{
-			SQL:           c.Cmd,
-			Comment:       c.Comment,
-			Transactional: !strings.Contains(c.Cmd, "INDEX CONCURRENTLY "),
-			Hazards:       hazardsOf(c.Source),
-			Reverse:       reverse,
-		})
+		for _, c := range plan.Changes {
+			s, err := statementOf(c)
+			if err != nil {
+				return nil, err
+			}
+			if i == 1 {
+				s.Hazards = nil // a new table has no rows that a key could fail for
+			}
+			out = append(out, s)
+		}
 	}
 	return out, nil
+}
+
+func statementOf(c *migrate.Change) (Statement, error) {
+	if len(c.Args) > 0 {
+		return Statement{}, errors.New("atlas: a planned statement has arguments: " + c.Cmd)
+	}
+	reverse, err := c.ReverseStmts()
+	if err != nil {
+		return Statement{}, fmt.Errorf("atlas: %w", err)
+	}
+	return Statement{
+		SQL: c.Cmd, Comment: c.Comment, Transactional: !strings.Contains(c.Cmd, "INDEX CONCURRENTLY "),
+		Hazards: hazardsOf(c.Source), Reverse: reverse,
+	}, nil
 }
 
 func skippedChanges(p DiffPolicy) []atlas.Change {

@@ -60,7 +60,11 @@ func TestFolderMadePrivateLater(t *testing.T) {
 		check(t, s.Close())
 		return
 	}
-	if err == nil || !strings.Contains(err.Error(), "let that user enter it") {
+	if err == nil {
+		check(t, s.Close())
+		t.Fatal("the server's user reaches what it may not")
+	}
+	if !strings.Contains(err.Error(), "let that user enter it") {
 		t.Errorf("error: %v", err)
 	}
 	check(t, os.RemoveAll(filepath.Join(dir, "postgres", "data")))

@@ -25,6 +25,7 @@ func noPostgres(t *testing.T, from string) {
 	searched, rootCache, repository = nil, empty, from
 	t.Setenv("PATH", filepath.Join(empty, "bin"))
 	t.Setenv("HOME", empty)
+	t.Setenv("TMPDIR", empty) // the library leaves a log there
 	t.Setenv("XDG_CACHE_HOME", empty)
 }
 

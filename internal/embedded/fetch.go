@@ -102,7 +102,7 @@ func cacheDir() (string, error) {
 		}
 	}
 	dir = filepath.Join(dir, "tenantry")
-	return dir, os.MkdirAll(dir, 0o755)
+	return dir, makeOpen(dir, 0o755)
 }
 
 // download fetches and unpacks programs under another name, and renames them when they are whole.

@@ -139,9 +139,20 @@ func makeHome(path string, user *account) error {
 	return os.Chmod(path, 0o711)
 }
 
+// makeOpen makes a folder of exactly that mode, whatever the umask, unless there is one.
+func makeOpen(dir string, mode os.FileMode) error {
+	if exists(dir) {
+		return nil
+	}
+	if err := os.MkdirAll(dir, mode); err != nil {
+		return err
+	}
+	return os.Chmod(dir, mode)
+}
+
 // homeElsewhere makes the folder below elsewhere, and path a link to it.
 func homeElsewhere(path string, user *account, refusal error, o Options) (*home, error) {
-	if err := os.MkdirAll(elsewhere, 0o711); err != nil {
+	if err := makeOpen(elsewhere, 0o711); err != nil {
 		return nil, fmt.Errorf("%w; and elsewhere: %w", refusal, err)
 	}
 	// The name says to a person whose it is: project/.tenantry/postgres becomes project-123456.

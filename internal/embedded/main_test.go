@@ -22,6 +22,7 @@ import (
 const helperDir = "TENANTRY_EMBEDDED_HELPER"
 
 func TestMain(m *testing.M) {
+	syscall.Umask(0o022) // the server's user is to reach what the tests make, unless they say otherwise
 	if dir := os.Getenv(helperDir); dir != "" {
 		os.Exit(help(dir))
 	}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"tenantry/internal/diag"
+	"tenantry/internal/report"
+	"tenantry/reconcile"
+)
+
+// reconcile plans and, unless it is a dry run, applies.
+func (a *app) reconcile(ctx context.Context) (err error) {
+	writes, err := a.writes()
+	if err != nil {
+		return err
+	}
+	w, err := a.load()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	if err := w.connect(ctx); err != nil {
+		return err
+	}
+	r, err := a.carryOut(ctx, w)
+	if r != nil {
+		err = errors.Join(err, a.render(a.stdout, a.options.output, r))
+		for _, to := range writes {
+			err = errors.Join(err, a.writeFile(to, r))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return a.ending(ctx, r)
+}
+
+// carryOut plans and applies; the report may be there beside an error.
+func (a *app) carryOut(ctx context.Context, w *world) (*reconcile.Report, error) {
+	run := newRun(w.desired.Revision)
+	progress := a.progress()
+	defer progress.Done()
+	planner := w.planner(progress.Event)
+	plan, err := planner.Plan(ctx, w.desired)
+	if err != nil {
+		return nil, err
+	}
+	if a.options.dryRun {
+		return &reconcile.Report{Plan: plan, Started: run.Started, Duration: time.Since(run.Started)}, nil
+	}
+	policy := w.desired.Policy
+	applier := &reconcile.Applier{
+		Databases: planner.Databases, Engine: planner.Engine.Version(), Destructive: policy.Destructive, Parallelism: policy.Parallelism,
+		LockTimeout: policy.LockTimeout, MaxFailures: policy.MaxFailures, Progress: progress.Event, Now: time.Now,
+	}
+	return applier.Apply(ctx, plan, run)
+}
+
+// progress reports to stderr.
+func (a *app) progress() *report.Progress {
+	if a.options.quiet || a.options.logFormat == "json" {
+		return report.NewProgress(io.Discard, false, report.Style{})
+	}
+	_, tty := terminal(a.stderr)
+	return report.NewProgress(a.stderr, tty, a.style())
+}
+
+// ending turns a report into the command's exit code.
+func (a *app) ending(ctx context.Context, r *reconcile.Report) error {
+	switch {
+	case ctx.Err() != nil:
+		return errors.New("interrupted; every target is as it was or as it should be")
+	case r.Failed() || r.Count(reconcile.ResultSkipped) > 0:
+		return exitCode(exitFailed)
+	case !r.DryRun() && r.Blocked():
+		return exitCode(exitBlocked)
+	case r.DryRun() && a.options.detailed && r.Plan.Changes():
+		return exitCode(exitChanges)
+	case r.DryRun() && r.Blocked():
+		return exitCode(exitBlocked)
+	}
+	return nil
+}
+
+// A destination is a file that the result goes to as well.
+type destination struct{ format, path string }
+
+func (a *app) writes() ([]destination, error) {
+	var out []destination
+	for _, w := range a.options.write {
+		format, path, ok := strings.Cut(w, "=")
+		if !ok || path == "" {
+			return nil, usagef("--write %q is not of the form format=path", w)
+		}
+		if err := oneOf("--write", format, "text", "json", "sql"); err != nil {
+			return nil, err
+		}
+		out = append(out, destination{format, path})
+	}
+	return out, nil
+}
+
+func (a *app) writeFile(to destination, r *reconcile.Report) error {
+	var content bytes.Buffer
+	if err := a.render(&content, to.format, r); err != nil {
+		return err
+	}
+	if err := os.WriteFile(to.path, content.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("--write %s: %w", to.format, err)
+	}
+	return nil
+}
+
+func (a *app) render(w io.Writer, format string, r *reconcile.Report) error {
+	switch format {
+	case "json":
+		return report.JSON(w, r)
+	case "sql":
+		return report.SQL(w, r)
+	}
+	style := a.style()
+	style.Color = style.Color && w == a.stdout
+	return report.Text(w, r, style)
+}
+
+// emptyReport writes the document of a run that came to nothing because the
+// files are wrong.
+func (a *app) emptyReport(wrong diag.List) {
+	report.JSON(a.stdout, &reconcile.Report{Plan: &reconcile.Plan{
+		FormatVersion: reconcile.FormatVersion, ToolVersion: version(), Steps: []reconcile.Step{}, Targets: []reconcile.PlannedTarget{},
+		Diagnostics: reconcile.Diagnostics(wrong),
+	}})
+}
+
+func sprintf(format string, args ...any) string { return fmt.Sprintf(format, args...) }

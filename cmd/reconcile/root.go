@@ -1,0 +1,230 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"tenantry/internal/report"
+)
+
+// app is one run of the command.
+type app struct {
+	stdout, stderr io.Writer
+	options        options
+	log            *slog.Logger
+}
+
+// options are the flags.
+type options struct {
+	file, config                 string
+	databaseURL, databaseURLFile string
+	embedded                     bool
+	dryRun, detailed             bool
+	output                       string
+	write                        []string
+	tenants, excludes, selectors []string
+	parallelism, maxFailures     int
+	lockTimeout                  time.Duration
+	allowDestructive, adopt      bool
+	engine                       string
+	quiet, verbose, noColor      bool
+	logFormat                    string
+}
+
+const long = `reconcile makes PostgreSQL equal to files.
+
+tenants.yaml says which tenants exist, atlas.hcl and HCL say what their schemas
+hold. reconcile compares that with the live databases, creates the schemas that
+are missing and changes those that differ. It changes nothing that is right
+already, so run it as often as you like.
+
+Without a database configured it starts a PostgreSQL of its own, whose data
+stays in .tenantry/ beside the tenants file.`
+
+const examples = `  reconcile                            make the databases equal to the files
+  reconcile --dry-run                  show what that would do
+  reconcile --tenant acme              only this tenant
+  reconcile -o json --dry-run          the plan as JSON
+  reconcile status                     the fleet as it is
+  reconcile diff acme                  one tenant against its blueprint`
+
+// exitCodes is for the help.
+const exitCodes = `
+Exit codes:
+  0   done: in sync, or a dry run that found changes
+  1   failed: no database, an engine error
+  2   with --detailed-exitcode, a dry run that found changes
+  3   some changes are blocked, everything else is done
+  4   some targets failed, the others are done
+  64  the command line is wrong
+  65  tenants.yaml, atlas.hcl or HCL is wrong; nothing was touched
+`
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use: "reconcile", Short: "Makes PostgreSQL's tenant schemas equal to files", Long: long, Example: examples,
+		SilenceUsage: true, SilenceErrors: true, Args: noArguments,
+		PersistentPreRunE: a.prepare,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return a.reconcile(cmd.Context()) },
+	}
+	a.fileFlags(root.PersistentFlags())
+	a.runFlags(root.Flags())
+	root.SetHelpTemplate(root.HelpTemplate() + exitCodes)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(a.validateCommand(), a.statusCommand(), a.diffCommand(), a.dbCommand(), a.versionCommand())
+	return root
+}
+
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := usagef("unknown command %q", args[0])
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		err = usagef("unknown command %q (did you mean %q?)", args[0], near[0])
+	}
+	return err
+}
+
+// fileFlags are the flags that every command has.
+func (a *app) fileFlags(f *pflag.FlagSet) {
+	o := &a.options
+	f.StringVarP(&o.file, "file", "f", "tenants.yaml", "the tenants `file`")
+	f.StringVarP(&o.config, "config", "c", "", "the Atlas project `file` (default atlas.hcl here, else beside the tenants file)")
+	f.StringVar(&o.databaseURL, "database-url", "", "the `URL` of the database main, over $DATABASE_URL")
+	f.StringVar(&o.databaseURLFile, "database-url-file", "", "a `file` that holds that URL, which keeps it out of the process list")
+	f.BoolVar(&o.embedded, "embedded", false, "use the embedded PostgreSQL, with its data in .tenantry/ beside the tenants file")
+	f.StringVarP(&o.output, "output", "o", "text", "what goes to stdout: text, json or sql")
+	f.StringArrayVar(&o.tenants, "tenant", nil, "only the tenant of this `id`; repeatable")
+	f.StringArrayVar(&o.excludes, "exclude", nil, "not the tenant of this `id`; repeatable")
+	f.StringArrayVar(&o.selectors, "selector", nil, "only tenants with this label, as `key=value`; repeatable")
+	f.StringVar(&o.engine, "engine", "native", "the planning engine: native")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "no progress on stderr")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "say more")
+	f.StringVar(&o.logFormat, "log-format", "text", "the log on stderr: text or json")
+	f.BoolVar(&o.noColor, "no-color", false, "no colour; so does any NO_COLOR in the environment")
+}
+
+// runFlags are the flags of reconcile itself.
+func (a *app) runFlags(f *pflag.FlagSet) {
+	o := &a.options
+	f.BoolVar(&o.dryRun, "dry-run", false, "plan and show; change nothing")
+	f.BoolVar(&o.detailed, "detailed-exitcode", false, "exit 2 where a dry run found changes")
+	f.StringArrayVar(&o.write, "write", nil, "the result to a file as well, as `format=path`; repeatable")
+	f.IntVar(&o.parallelism, "parallelism", 0, "targets at once per database (default policy.parallelism, 4)")
+	f.DurationVar(&o.lockTimeout, "lock-timeout", 0, "PostgreSQL's lock_timeout for each target (default policy.lock_timeout, 3s)")
+	f.IntVar(&o.maxFailures, "max-failures", 0, "stop starting targets after so many failed (default policy.max_failures, 5)")
+	f.BoolVar(&o.allowDestructive, "allow-destructive", false, "let destructive statements run")
+	f.BoolVar(&o.adopt, "adopt", false, "take over schemas that exist and were never managed")
+}
+
+// prepare fills in flags from the environment and checks them.
+func (a *app) prepare(cmd *cobra.Command, _ []string) error {
+	if err := flagsFromEnvironment(cmd.Flags(), os.LookupEnv); err != nil {
+		return err
+	}
+	o := &a.options
+	if err := oneOf("--output", o.output, "text", "json", "sql"); err != nil {
+		return err
+	}
+	if err := oneOf("--engine", o.engine, "native"); err != nil {
+		return err
+	}
+	if err := oneOf("--log-format", o.logFormat, "text", "json"); err != nil {
+		return err
+	}
+	if o.parallelism < 0 || o.parallelism > 64 || cmd.Flags().Changed("parallelism") && o.parallelism == 0 {
+		return usagef("--parallelism must be between 1 and 64")
+	}
+	if o.maxFailures < 0 || o.lockTimeout < 0 || cmd.Flags().Changed("lock-timeout") && o.lockTimeout < time.Millisecond {
+		return usagef("--max-failures and --lock-timeout must be positive, and --lock-timeout at least 1ms")
+	}
+	a.log = a.logger()
+	return nil
+}
+
+func oneOf(flag, value string, allowed ...string) error {
+	for _, v := range allowed {
+		if v == value {
+			return nil
+		}
+	}
+	return usagef("%s %q is not one of: %s", flag, value, strings.Join(allowed, ", "))
+}
+
+// flagsFromEnvironment sets each flag that was not given from RECONCILE_ and
+// its name: --lock-timeout from RECONCILE_LOCK_TIMEOUT.
+func flagsFromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
+	var err error
+	flags.VisitAll(func(f *pflag.Flag) {
+		name := "RECONCILE_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		value, ok := lookup(name)
+		if !ok || f.Changed || err != nil || f.Name == "help" {
+			return
+		}
+		values := []string{value}
+		if f.Value.Type() == "stringArray" {
+			values = strings.Split(value, ",")
+		}
+		for _, v := range values {
+			if setting := flags.Set(f.Name, v); setting != nil {
+				err = usagef("%s: %q is not a value of --%s", name, value, f.Name)
+			}
+		}
+	})
+	return err
+}
+
+func (a *app) logger() *slog.Logger {
+	level := slog.LevelInfo
+	switch {
+	case a.options.quiet:
+		level = slog.LevelError
+	case a.options.verbose:
+		level = slog.LevelDebug
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if a.options.logFormat == "json" {
+		return slog.New(slog.NewJSONHandler(a.stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(a.stderr, options))
+}
+
+// say writes a line about what is going on to stderr, as a person reads it, or
+// to the log where that is JSON.
+func (a *app) say(format string, args ...any) {
+	switch {
+	case a.options.quiet:
+	case a.options.logFormat == "json":
+		a.log.Info(sprintf(format, args...))
+	default:
+		io.WriteString(a.stderr, sprintf(format, args...)+"\n")
+	}
+}
+
+// style is how to write for whoever reads stdout.
+func (a *app) style() report.Style {
+	s := report.Style{Verbose: a.options.verbose}
+	if width, ok := terminal(a.stdout); ok {
+		s.Width = width
+		s.Color = !a.options.noColor && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	}
+	return s
+}
+
+// terminal reports whether w is a terminal, and how wide it is.
+func terminal(w io.Writer) (width int, ok bool) {
+	f, isFile := w.(*os.File)
+	if !isFile || !term.IsTerminal(int(f.Fd())) {
+		return 0, false
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	return width, err == nil
+}

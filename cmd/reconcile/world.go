@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"tenantry/internal/diag"
+	"tenantry/internal/embedded"
+	"tenantry/internal/postgres"
+	"tenantry/reconcile"
+	"tenantry/schema"
+	"tenantry/state"
+)
+
+// world is everything that the files and flags name.
+type world struct {
+	app       *app
+	file      *state.File
+	project   *schema.Project
+	desired   *reconcile.Desired
+	databases map[string]*postgres.DB
+	embedded  *embedded.Server // where one was started
+}
+
+// load reads the files and checks them, all of them, without a database. An
+// error is a diag.List.
+func (a *app) load() (*world, error) {
+	var diags diag.List
+	project, projectErr := schema.LoadProject(a.projectPath(), os.Getenv)
+	add(&diags, projectErr)
+	options := state.Options{LookupEnv: os.LookupEnv}
+	if project != nil {
+		options.Services = project.Names()
+	}
+	file, err := state.Load(a.options.file, options)
+	if err == nil || projectErr == nil { // without the project's services half of what it says may be wrong
+		add(&diags, err)
+	}
+	if diags.HasErrors() {
+		return nil, diags.Err()
+	}
+	targets, err := a.selected(file)
+	if err != nil {
+		return nil, err
+	}
+	desired, err := reconcile.Resolve(file, targets, project)
+	if err != nil {
+		return nil, err
+	}
+	a.override(&desired.Policy)
+	desired.Revision = revision(filepath.Dir(a.options.file))
+	return &world{app: a, file: file, project: project, desired: desired, databases: make(map[string]*postgres.DB)}, nil
+}
+
+func add(diags *diag.List, err error) {
+	var list diag.List
+	if errors.As(err, &list) {
+		*diags = append(*diags, list...)
+	} else if err != nil {
+		diags.Errorf(diag.Pos{}, "unusable", "%s", err)
+	}
+}
+
+// projectPath is atlas.hcl here, else beside the tenants file.
+func (a *app) projectPath() string {
+	if a.options.config != "" {
+		return a.options.config
+	}
+	if _, err := os.Stat("atlas.hcl"); errors.Is(err, fs.ErrNotExist) {
+		if beside := filepath.Join(filepath.Dir(a.options.file), "atlas.hcl"); exists(beside) {
+			return beside
+		}
+	}
+	return "atlas.hcl"
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func (a *app) selected(file *state.File) ([]state.Target, error) {
+	selectors := make(map[string]string)
+	for _, s := range a.options.selectors {
+		key, value, ok := strings.Cut(s, "=")
+		if !ok {
+			return nil, usagef("--selector %q is not of the form key=value", s)
+		}
+		selectors[key] = value
+	}
+	targets, err := state.Select(file.Targets(), a.options.tenants, a.options.excludes, selectors)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return targets, nil
+}
+
+// override puts flags over the file's policy.
+func (a *app) override(p *state.Policy) {
+	if a.options.parallelism > 0 {
+		p.Parallelism = a.options.parallelism
+	}
+	if a.options.lockTimeout > 0 {
+		p.LockTimeout = a.options.lockTimeout
+	}
+	if a.options.maxFailures > 0 {
+		p.MaxFailures = a.options.maxFailures
+	}
+}
+
+// revision is the git commit of a folder, or "" where there is none.
+func revision(dir string) string {
+	out, err := exec.Command("git", "-C", dir, "rev-parse", "HEAD").Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// connect opens the databases that have targets.
+func (w *world) connect(ctx context.Context) error {
+	for _, name := range w.desired.Databases() {
+		url, err := w.url(ctx, name)
+		if err != nil {
+			return err
+		}
+		db, err := postgres.Open(ctx, name, url, w.desired.Policy.Parallelism+1)
+		if err != nil {
+			var unreachable *postgres.Error
+			if errors.As(err, &unreachable) && unreachable.Connecting {
+				return hinted{err, "is the server running, and is the URL right? --database-url, $DATABASE_URL or databases in the tenants file say where it is"}
+			}
+			return err
+		}
+		w.databases[name] = db
+	}
+	return nil
+}
+
+// url finds the URL of a database: for main by flag first, then the file, then
+// $DATABASE_URL, then atlas.hcl; else it is the embedded one.
+func (w *world) url(ctx context.Context, name string) (string, error) {
+	o := w.app.options
+	main := name == state.DefaultDatabase
+	switch {
+	case main && o.embedded:
+		return w.startEmbedded(ctx)
+	case main && o.databaseURL != "":
+		return o.databaseURL, nil
+	case main && o.databaseURLFile != "":
+		return readURL(o.databaseURLFile)
+	}
+	for _, d := range w.file.Databases {
+		switch {
+		case d.Name != name:
+		case d.URL != "":
+			return strings.TrimSpace(d.URL), nil
+		case d.URLFile != "":
+			return readURL(d.URLFile)
+		}
+	}
+	if url := strings.TrimSpace(os.Getenv("DATABASE_URL")); url != "" {
+		return url, nil
+	}
+	for _, s := range w.project.Services {
+		if s.URL != "" {
+			return s.URL, nil
+		}
+	}
+	if os.Getenv("CI") != "" {
+		return "", hinted{errors.New("no database is configured"), "set $DATABASE_URL or --database-url; with $CI set, the embedded PostgreSQL must be asked for with --embedded"}
+	}
+	return w.startEmbedded(ctx)
+}
+
+func readURL(path string) (string, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("cannot read the file with the database's URL: %w", err)
+	}
+	return strings.TrimSpace(string(content)), nil
+}
+
+func (w *world) startEmbedded(ctx context.Context) (string, error) {
+	if w.embedded == nil {
+		server, err := w.app.startEmbedded(ctx)
+		if err != nil {
+			return "", err
+		}
+		w.embedded = server
+	}
+	return w.embedded.URL(), nil
+}
+
+func (a *app) startEmbedded(ctx context.Context) (*embedded.Server, error) {
+	return embedded.Start(ctx, embedded.Options{Dir: filepath.Join(filepath.Dir(a.options.file), ".tenantry"), Log: a.say})
+}
+
+// close lets go of the databases, and stops the embedded one if nobody else
+// uses it.
+func (w *world) close() error {
+	for _, db := range w.databases {
+		db.Close()
+	}
+	if w.embedded != nil {
+		return w.embedded.Close()
+	}
+	return nil
+}
+
+// planner returns the planner for this world.
+func (w *world) planner(progress func(reconcile.Event)) *reconcile.Planner {
+	databases := make(map[string]reconcile.Database)
+	for name, db := range w.databases {
+		databases[name] = db
+	}
+	return &reconcile.Planner{
+		Engine: schema.Native{}, Databases: databases, ToolVersion: version(), Nonce: nonce, Progress: progress,
+		AllowDestructive: w.app.options.allowDestructive || w.desired.Policy.Destructive == state.DestructiveAllow,
+		Adopt:            w.app.options.adopt,
+		Workbench: func(ctx context.Context, db reconcile.Database, dev string) (schema.Workbench, error) {
+			if dev == "" {
+				return db.Workbench(ctx)
+			}
+			return w.databases[db.Name()].DevWorkbench(ctx, dev)
+		},
+	}
+}
+
+func nonce() string {
+	b := make([]byte, 6)
+	rand.Read(b) // it never fails: https://pkg.go.dev/crypto/rand#Read
+	return hex.EncodeToString(b)
+}
+
+// newRun names a run: by its time, for people, and a nonce.
+func newRun(revision string) reconcile.Run {
+	now := time.Now()
+	return reconcile.Run{ID: now.UTC().Format("20060102T150405Z") + "-" + nonce()[:6], Started: now, Revision: revision, By: runBy()}
+}
+
+// runBy says who runs this: CI's own word, else the user.
+func runBy() string {
+	for _, name := range []string{"GITHUB_ACTOR", "GITLAB_USER_LOGIN", "USER", "LOGNAME"} {
+		if v := os.Getenv(name); v != "" {
+			return v
+		}
+	}
+	return "unknown"
+}
