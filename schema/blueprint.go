@@ -15,7 +15,6 @@ import (
 	"ariga.io/atlas/sql/postgres"
 	atlas "ariga.io/atlas/sql/schema"
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
@@ -181,19 +180,18 @@ func (b *Blueprint) Check() error {
 // for them. SQL sources have no part in it.
 func (b *Blueprint) evaluate(name string, shared map[string]string) (*atlas.Schema, error) {
 	var diags diag.List
-	parser := hclparse.NewParser()
-	for _, s := range append(b.sharedSources(), b.sources...) {
-		if isHCL(s.path) {
-			_, found := parser.ParseHCL(s.data, s.path)
-			addHCL(&diags, found, diag.Pos{File: s.path})
-		}
-	}
-	if diags.HasErrors() {
-		return nil, diags.Err()
-	}
 	vars := map[string]cty.Value{"schema": cty.StringVal(name)}
 	for k, v := range b.Vars {
 		vars[k] = cty.StringVal(v)
+	}
+	sources := append(b.sharedSources(), b.sources...)
+	checkSources(&diags, sources, vars)
+	parser, found := mergedParser(sources)
+	if !diags.HasErrors() { // else checkSources has reported it
+		addHCL(&diags, found, b.pos)
+	}
+	if diags.HasErrors() {
+		return nil, diags.Err()
 	}
 	realm := &atlas.Realm{}
 	if len(parser.Files()) > 0 {

@@ -40,7 +40,8 @@ func (t *transition) plan(ctx context.Context, engine Engine) (*Transition, erro
 			return resolveShared(templateOf(sql, t.bench), t.to.Shared)
 		}))
 	}
-	t.sort(out, lines)
+	c := t.blueprint.Compare(lines, t.to.Lines, t.made)
+	out.Unplanned, out.Kept, out.Unmanaged = c.Differing, c.Kept, c.Unmanaged
 	return out, nil
 }
 
@@ -75,7 +76,7 @@ func (t *transition) residue(ctx context.Context) ([]Statement, []Line, error) {
 	differences := Differences(have, t.to.Lines)
 	var from, want []Line
 	for _, d := range differences {
-		if t.blueprint.Diff.keeps(d, differences) || t.unmanaged(d) {
+		if t.blueprint.Diff.keeps(d, differences) || d.unmanaged(t.made) {
 			continue
 		}
 		if !d.Missing {
@@ -106,26 +107,6 @@ func (t *transition) runResidue(ctx context.Context, statements []string) ([]Sta
 		out = append(out, Statement{SQL: sql, Comment: "what Atlas does not see", Transactional: true})
 	}
 	return out, nil
-}
-
-func (t *transition) unmanaged(d Difference) bool {
-	return d.Unexpected && !d.Kind.IsStructure() && !containsKey(t.made, d.Line)
-}
-
-// sort tells apart what still differs at the end.
-func (t *transition) sort(out *Transition, lines []Line) {
-	differences := Differences(lines, t.to.Lines)
-	for _, d := range differences {
-		switch {
-		case t.unmanaged(d):
-			out.Unmanaged = append(out.Unmanaged, Line{Kind: d.Kind, Table: d.Table, Name: d.Name, Definition: d.Have})
-		case t.blueprint.Diff.keeps(d, differences):
-			d.KeptByPolicy = true
-			out.Kept = append(out.Kept, d)
-		default:
-			out.Unplanned = append(out.Unplanned, d)
-		}
-	}
 }
 
 // sharedOnBench puts the scratch names of shared schemas into a definition that

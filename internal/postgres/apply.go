@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -116,25 +115,14 @@ func (t *targetTx) begin(ctx context.Context) error {
 	return nil
 }
 
-// look queues the queries that say what the schema is now.
+// look queues the query that says what the schema is now.
 func (t *targetTx) look(batch *pgx.Batch) {
-	for _, setting := range strings.Split(steer(1), "; ") {
-		batch.Queue(setting)
-	}
-	schemas := []string{t.key.Schema}
 	t.fingerprint, t.token = "", ""
-	batch.Queue(fingerprintQuery(t.db.version), schemas, structureKinds).Query(func(rows pgx.Rows) error {
-		var name string
-		_, err := pgx.ForEachRow(rows, []any{&name, &t.parts.Structure, &t.parts.Objects}, func() error {
+	batch.Queue("SELECT * FROM "+lookFunction(t.db.version)+"($1, $2)", t.key.Schema, structureKinds).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&t.parts.Structure, &t.parts.Objects, &t.token}, func() error {
 			t.fingerprint = t.parts.String()
 			return nil
 		})
-		return err
-	})
-	batch.Queue("SET LOCAL search_path = pg_catalog")
-	batch.Queue(tokenQuery, schemas).Query(func(rows pgx.Rows) error {
-		var name string
-		_, err := pgx.ForEachRow(rows, []any{&name, &t.token}, func() error { return nil })
 		return err
 	})
 }

@@ -271,7 +271,7 @@ func fingerprintQuery(version int) string {
 	SELECT e.schema, ` + hashed("e.structure") + ` AS structure, ` + hashed("NOT e.structure") + ` AS objects
 	FROM escaped e GROUP BY e.schema
 )
-SELECT n.nspname::text, coalesce(h.structure, ''), coalesce(h.objects, '')
+SELECT n.nspname::text AS schema, coalesce(h.structure, '') AS structure, coalesce(h.objects, '') AS objects
 FROM pg_namespace n LEFT JOIN hashed h ON h.schema = n.nspname::text WHERE n.nspname = ANY ($1::text[])`
 }
 

@@ -90,7 +90,7 @@ func (db *DB) Prepare(ctx context.Context) error {
 		case err != nil:
 			return err
 		}
-		return migrate(ctx, tx, version)
+		return db.migrate(ctx, tx, version)
 	})
 	if errors.Is(err, errNotPrepared) {
 		err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
@@ -101,7 +101,7 @@ func (db *DB) Prepare(ctx context.Context) error {
 			if err != nil || exists {
 				return err // another process was first
 			}
-			return migrate(ctx, tx, 0)
+			return db.migrate(ctx, tx, 0)
 		})
 	}
 	return db.wrap(err)
@@ -109,7 +109,7 @@ func (db *DB) Prepare(ctx context.Context) error {
 
 var errNotPrepared = errors.New("there is no control schema yet")
 
-func migrate(ctx context.Context, tx pgx.Tx, version int) error {
+func (db *DB) migrate(ctx context.Context, tx pgx.Tx, version int) error {
 	if version > len(migrations) {
 		return fmt.Errorf("its control schema is of version %d and this reconcile knows up to %d: use a newer reconcile", version, len(migrations))
 	}
@@ -118,22 +118,27 @@ func migrate(ctx context.Context, tx pgx.Tx, version int) error {
 			return err
 		}
 	}
-	if version == len(migrations) {
-		return nil
+	if version < len(migrations) {
+		if _, err := tx.Exec(ctx, "UPDATE tenantry.version SET version = $1", len(migrations)); err != nil {
+			return err
+		}
 	}
-	_, err := tx.Exec(ctx, "UPDATE tenantry.version SET version = $1", len(migrations))
-	return err
+	exists := false
+	if err := tx.QueryRow(ctx, "SELECT to_regproc($1) IS NOT NULL", lookFunction(db.version)).Scan(&exists); err != nil || exists {
+		return err
+	}
+	return simple(ctx, tx.Conn(), createLook(db.version))
 }
 
 // records returns every record, ordered by schema.
 func records(ctx context.Context, tx pgx.Tx) ([]reconcile.Record, error) {
-	rows, err := tx.Query(ctx, `SELECT schema, tenant, shared, blueprint, structure, objects, token, status, error, applied_at FROM tenantry.target ORDER BY schema COLLATE "C"`)
+	rows, err := tx.Query(ctx, `SELECT schema, tenant, shared, blueprint, structure, objects, token, status, error, applied_at, attempted_at, coalesce(run, '') FROM tenantry.target ORDER BY schema COLLATE "C"`)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (r reconcile.Record, err error) {
 		var appliedAt *time.Time
-		err = row.Scan(&r.Schema, &r.Tenant, &r.Shared, &r.Blueprint, &r.Fingerprint.Structure, &r.Fingerprint.Objects, &r.Token, &r.Status, &r.Error, &appliedAt)
+		err = row.Scan(&r.Schema, &r.Tenant, &r.Shared, &r.Blueprint, &r.Fingerprint.Structure, &r.Fingerprint.Objects, &r.Token, &r.Status, &r.Error, &appliedAt, &r.AttemptedAt, &r.RunID)
 		if appliedAt != nil {
 			r.AppliedAt = *appliedAt
 		}

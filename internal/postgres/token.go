@@ -51,7 +51,7 @@ var tokenParts = []struct{ id, version, from string }{
 var tokenQuery = func() string {
 	var b strings.Builder
 	b.WriteString(catalogCTE)
-	b.WriteString("\nSELECT p.nspname::text, (sum(p.hash)::text || '/' || count(*)) AS token FROM (")
+	b.WriteString("\nSELECT p.nspname::text AS schema, (sum(p.hash)::text || '/' || count(*)) AS token FROM (")
 	for i, p := range tokenParts {
 		if i > 0 {
 			b.WriteString("\nUNION ALL")

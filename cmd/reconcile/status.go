@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"tenantry/internal/report"
+	"tenantry/reconcile"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "status [TENANT…]", Short: "Shows the fleet as it is: state, blueprint, last run, drift, last error",
+		RunE: func(cmd *cobra.Command, tenants []string) error {
+			a.options.tenants = append(a.options.tenants, tenants...)
+			return a.status(cmd.Context())
+		},
+	}
+	return cmd
+}
+
+func (a *app) status(ctx context.Context) error {
+	return a.inspect(ctx, func(w *world) error {
+		fleet, err := w.planner(nil).Status(ctx, w.desired)
+		if err != nil {
+			return err
+		}
+		if a.options.output == "json" {
+			return writeJSON(a.stdout, fleet)
+		}
+		return report.Fleet(a.stdout, fleet, a.style())
+	})
+}
+
+func (a *app) diffCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "diff TENANT", Short: "Explains one tenant: its live structure against its blueprint, object by object",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("diff takes one tenant")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return a.diff(cmd.Context(), args[0]) },
+	}
+}
+
+// diff explains a tenant, or the shared service of that name.
+func (a *app) diff(ctx context.Context, tenant string) error {
+	return a.inspect(ctx, func(w *world) error {
+		only := *w.desired
+		only.Targets = nil
+		for _, t := range w.desired.Targets {
+			if t.Tenant == tenant {
+				only.Targets = append(only.Targets, t)
+			}
+		}
+		if len(only.Targets) == 0 {
+			return usagef("%q is neither a tenant nor a shared service of %s", tenant, a.options.file)
+		}
+		explained, err := w.planner(nil).Explain(ctx, &only)
+		if err != nil {
+			return err
+		}
+		if a.options.output == "json" {
+			return writeJSON(a.stdout, map[string][]reconcile.Explanation{"targets": explained})
+		}
+		return report.Explanations(a.stdout, explained, a.style())
+	})
+}
+
+// inspect runs f with the files read and the databases open.
+func (a *app) inspect(ctx context.Context, f func(*world) error) (err error) {
+	if a.options.output == "sql" {
+		return usagef("--output sql is for reconcile itself")
+	}
+	w, err := a.load()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	if err := w.connect(ctx); err != nil {
+		return err
+	}
+	return f(w)
+}
+
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}

@@ -1,0 +1,5 @@
+schema "tenant" {}
+
+table "users" {
+  schema = schema.tenant
+  unlogged = true
