@@ -83,11 +83,12 @@ func (c *checker) body(of *hclsyntax.Block, r *rule, body *hclsyntax.Body) {
 			continue
 		}
 		c.block(child, b)
-		if twin := seen[b.Type]; child.once && twin != nil {
-			c.errorf(b.DefRange(), "repeated-block", "%s has a second %s block, which would be ignored", name, b.Type)
+		if twin := seen[b.Type]; twin == nil {
+			seen[b.Type] = b
+		} else if child.once {
+			c.errorf(b.DefRange(), "repeated-block", "%s has more than one %s block, and all but the first would be ignored", name, b.Type)
 			c.diags.Hintf("the first is at %s", posOf(twin.DefRange()))
 		}
-		seen[b.Type] = b
 		if typ == "table" && child.labels > 0 {
 			c.unique(seen, b, b.Type)
 		}
@@ -105,7 +106,7 @@ func (c *checker) block(r *rule, b *hclsyntax.Block) {
 		c.errorf(b.LabelRanges[0], "named-primary-key", "the name %q of a primary key would be ignored", b.Labels[0])
 		c.diags.Hintf("leave it out: PostgreSQL names it after the table, with _pkey behind")
 	case n > r.labels && !(r.qualified && n == r.labels+1):
-		c.errorf(b.LabelRanges[r.labels], "unexpected-label", "%s has %d labels, and should have %d", name, n, r.labels)
+		c.errorf(b.LabelRanges[r.labels], "unexpected-label", "%s has one label too many: %q", describe(b), b.Labels[r.labels])
 	}
 	for _, attr := range r.required {
 		if b.Body.Attributes[attr] == nil {
@@ -147,8 +148,7 @@ func (c *checker) unnamed(table *hclsyntax.Block, r *rule) {
 		if !ok || child.labels == 0 || labelOf(b) != "" {
 			continue
 		}
-		kind := strings.ReplaceAll(b.Type, "_", " ")
-		c.errorf(b.DefRange(), "unnamed-"+strings.ReplaceAll(b.Type, "_", "-"), "a %s of %s has no name", kind, describe(table))
+		c.errorf(b.DefRange(), "unnamed-"+strings.ReplaceAll(b.Type, "_", "-"), "%s of %s has no name", describe(b), describe(table))
 		c.diags.Hintf("say it as the label, in the way PostgreSQL names things: %s %q", b.Type, wouldBeNamed(labelOf(table), b))
 	}
 }
@@ -174,7 +174,7 @@ func describe(b *hclsyntax.Block) string {
 	if name := labelOf(b); name != "" {
 		return fmt.Sprintf("%s %q", b.Type, name)
 	}
-	if strings.ContainsRune("aeiou", rune(b.Type[0])) {
+	if strings.ContainsRune("aeio", rune(b.Type[0])) {
 		return "an " + b.Type + " block"
 	}
 	return "a " + b.Type + " block"

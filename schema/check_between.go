@@ -129,11 +129,11 @@ func (c *checker) references(table *hclsyntax.Block) {
 			switch {
 			case words[0] != "table":
 			case column == 2 && c.tablesNamed(words[1]) > 1:
-				c.errorf(t.SourceRange(), "ambiguous-reference", "%s is a table of more than one schema", words[1])
-				c.diags.Hintf(`say this foreign key in a plain SQL source: ALTER TABLE … ADD CONSTRAINT %q FOREIGN KEY (…) REFERENCES …`, labelOf(b))
+				c.errorf(t.SourceRange(), "ambiguous-reference", "more than one schema has a table %q", words[1])
+				c.diags.Hintf("%s: ALTER TABLE %s ADD CONSTRAINT %s FOREIGN KEY (…) REFERENCES %s (…)", inPlainSQL, labelOf(table), labelOf(b), words[1])
 			case column == 3 && c.renamed(words[1]):
 				c.errorf(t.SourceRange(), "unsupported-reference", "Atlas does not find a table under the label %q of a schema that is named otherwise", words[1])
-				c.diags.Hintf(`say this foreign key in a plain SQL source: ALTER TABLE … ADD CONSTRAINT %q FOREIGN KEY (…) REFERENCES %s (…)`, labelOf(b), words[2])
+				c.diags.Hintf("%s: ALTER TABLE %s ADD CONSTRAINT %s FOREIGN KEY (…) REFERENCES %s (…)", inPlainSQL, labelOf(table), labelOf(b), words[2])
 			}
 		}
 	}

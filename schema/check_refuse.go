@@ -1,8 +1,6 @@
 package schema
 
-import (
-	"github.com/hashicorp/hcl/v2"
-)
+import "github.com/hashicorp/hcl/v2"
 
 // refuse reports an attribute or a block that the grammar lacks: as unsupported
 // where it is part of Atlas's language, as unknown where it is probably a slip.
@@ -19,7 +17,7 @@ func (c *checker) refuse(at hcl.Range, what, parent, word, name string, known []
 	switch {
 	case inSQL:
 		c.errorf(at, "unsupported-"+what, "%s %q of %s would be ignored", what, word, name)
-		c.diags.Hintf(`say it in a plain SQL source, src = [..., "file://schema/extra.sql"], which runs with search_path set to the target's schema: %s`, statement)
+		c.diags.Hintf("%s: %s", inPlainSQL, statement)
 	case instead:
 		c.errorf(at, "unsupported-"+what, "%s %q of %s is not supported", what, word, name)
 		c.diags.Hintf("%s", advice)
@@ -28,6 +26,10 @@ func (c *checker) refuse(at hcl.Range, what, parent, word, name string, known []
 		suggest(c.diags, word, known)
 	}
 }
+
+// inPlainSQL is what to do about all that HCL cannot say. A source of plain SQL
+// runs with search_path set to the target's schema, after the HCL.
+const inPlainSQL = `say it in a plain SQL source, as src = [..., "file://schema/extra.sql"], without naming the schema`
 
 // sayInSQL holds what is part of Atlas's language and not honoured by its
 // library, with the SQL that says it.

@@ -133,7 +133,7 @@ func defaultValue(c *checker, a *hclsyntax.Attribute) {
 // fraction refuses a number that Atlas would write with fewer digits: it prints
 // fractions with ten.
 func (c *checker) fraction(a *hclsyntax.Attribute, f *big.Float) {
-	full := f.Text('g', -1)
+	full := f.Text('f', -1)
 	want, ok1 := new(big.Rat).SetString(full)
 	have, ok2 := new(big.Rat).SetString(f.String())
 	if f.IsInt() || !ok1 || !ok2 || want.Cmp(have) == 0 {
@@ -168,9 +168,9 @@ func isQuoted(s string, quote byte) bool {
 // columnType is an Atlas type, an enum, or sql("…").
 func columnType(c *checker, a *hclsyntax.Attribute) {
 	if v, ok := c.known(a.Expr); ok && v.Type() == cty.String {
-		c.wrong(a, "a type", `write it without quotation marks, or as sql("`+v.AsString()+`")`)
+		c.wrong(a, "one of Atlas's types", `write it without quotation marks, or as sql("`+v.AsString()+`")`)
 	} else if ok {
-		c.wrong(a, "a type", "")
+		c.wrong(a, "one of Atlas's types", "")
 	}
 }
 
@@ -192,9 +192,9 @@ func schemaReference(c *checker, a *hclsyntax.Attribute) {
 // list is a list of references.
 func list(c *checker, a *hclsyntax.Attribute) {
 	if _, one := traversal(a.Expr); one {
-		c.wrong(a, "a list", "put it into brackets")
+		c.wrong(a, "a list", "put it into brackets, as [column.id]")
 	} else if _, ok := c.known(a.Expr); ok {
-		c.wrong(a, "a list of references", "write them without quotation marks, as column.id or table.users.column.id")
+		c.wrong(a, "a list of references", "write them without quotation marks, as [column.id] or [table.users.column.id]")
 	}
 }
 

@@ -32,7 +32,7 @@ func (a *app) status(ctx context.Context) error {
 		if a.options.output == "json" {
 			return writeJSON(a.stdout, fleet)
 		}
-		return report.Fleet(a.stdout, fleet, a.style())
+		return report.Status(a.stdout, fleet, a.style())
 	})
 }
 

@@ -42,6 +42,6 @@ func (a *app) validate() error {
 	}
 	report.Diagnostics(a.stderr, diags, nil, a.style())
 	_, err = fmt.Fprintf(a.stdout, "%s is valid: %s, %s in %s.\n", a.options.file,
-		report.Plural(len(w.file.Tenants), "tenant"), report.Plural(blueprints, "blueprint"), report.Plural(len(files), "source file"))
+		report.Count(len(w.file.Tenants), "tenant"), report.Count(blueprints, "blueprint"), report.Count(len(files), "source file"))
 	return err
 }

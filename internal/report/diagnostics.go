@@ -120,18 +120,18 @@ func shown(line string) []string {
 // window cuts a line around a column, so that it fits the width. Two thirds are
 // for what comes before: that is where the keys are.
 func window(before, after []string, width int) (left, right []string) {
-	if size(before)+size(after) <= width {
+	total, rest := size(before), size(after)
+	if total+rest <= width {
 		return before, after
 	}
-	room := width - min(size(after), width/3)
-	if size(before) > room {
-		for size(before) > room-1 {
+	if room := width - min(rest, width/3); total > room {
+		for total > room-1 {
+			total -= size(before[:1])
 			before = before[1:]
 		}
-		before = append([]string{"…"}, before...)
+		before, total = append([]string{"…"}, before...), total+1
 	}
-	room = width - size(before)
-	if size(after) > room {
+	if room := width - total; rest > room {
 		n, used := 0, 0
 		for n < len(after) && used+size(after[n:n+1]) < room {
 			used += size(after[n : n+1])

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"tenantry/internal/diag"
 	"tenantry/reconcile"
 	"tenantry/schema"
 )
@@ -117,7 +116,7 @@ func hindrance(t *reconcile.PlannedTarget, o reconcile.Outcome, k kind) string {
 		return word + message
 	case k != blocked:
 		return ""
-	case message != "" && (o.Error != "" || t.Diagnostics[0].Severity == diag.Warning):
+	case message != "":
 		return "blocked: " + message
 	case t.Reason == reconcile.ReasonHazard:
 		return "blocked: " + deniedByPolicy

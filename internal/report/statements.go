@@ -30,7 +30,9 @@ func (t *text) statements(b *block) {
 
 // firstSeen reports whether the targets are not ours yet. What would become of
 // them is of interest once somebody thinks of taking them over.
-func (b *block) firstSeen() bool { return b.kind == blocked && b.first().Reason == reconcile.ReasonFirstSeen }
+func (b *block) firstSeen() bool {
+	return b.kind == blocked && b.first().Reason == reconcile.ReasonFirstSeen
+}
 
 // hazards names what the step destroys.
 func (t *text) hazards(b *block) {
