@@ -1,0 +1,278 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tenantry/schema"
+	"tenantry/state"
+)
+
+// An Applier carries plans out.
+type Applier struct {
+	Databases   map[string]Database
+	Engine      string // the engine's version, which compiled blueprints are stored under
+	Destructive state.Destructive
+	Parallelism int           // targets at once per database
+	LockTimeout time.Duration // for each target
+	MaxFailures int           // stop beginning targets after so many failed
+	Progress    func(Event)   // may be nil; called from several goroutines
+	Now         func() time.Time
+}
+
+// attempts is how often a target is tried before its failure counts.
+const attempts = 6
+
+// Apply carries out a plan and says what came of it. One target's failure is
+// that target's own; an error is only returned where nothing could be begun,
+// with a report of what was done until then.
+func (a *Applier) Apply(ctx context.Context, plan *Plan, run Run) (*Report, error) {
+	run.PlanID = plan.ID
+	r := &Report{Plan: plan, RunID: run.ID, Outcomes: make([]Outcome, len(plan.Targets)), Started: run.Started}
+	group, groupCtx := errgroup.WithContext(ctx)
+	databases := make(map[string][]int)
+	for i, t := range plan.Targets {
+		databases[t.Database] = append(databases[t.Database], i)
+		r.Outcomes[i] = Outcome{Result: ResultSkipped, Error: "the run was stopped before its turn"}
+	}
+	work := &applying{Applier: a, plan: plan, run: run, outcomes: r.Outcomes, steps: make(map[string]*Step)}
+	for i := range plan.Steps {
+		work.steps[plan.Steps[i].ID] = &plan.Steps[i]
+	}
+	for name, indexes := range databases {
+		group.Go(func() error { return work.database(groupCtx, a.Databases[name], indexes) })
+	}
+	err := group.Wait()
+	r.Duration = a.Now().Sub(run.Started)
+	return r, err
+}
+
+// applying is one Apply.
+type applying struct {
+	*Applier
+	plan     *Plan
+	run      Run
+	steps    map[string]*Step
+	outcomes []Outcome // a slot for each target: no lock is needed
+	failures atomic.Int64
+	done     atomic.Int64
+}
+
+// database applies the plan to one database: its shared services, then wave by
+// wave.
+func (a *applying) database(ctx context.Context, db Database, indexes []int) error {
+	pending := a.settle(indexes)
+	if err := a.open(ctx, db, indexes, len(pending)); err != nil {
+		return err
+	}
+	sharedFailed := ""
+	for len(pending) > 0 {
+		wave := a.plan.Targets[pending[0]].Wave
+		for _, i := range pending {
+			wave = min(wave, a.plan.Targets[i].Wave)
+		}
+		var now, later []int
+		for _, i := range pending {
+			if a.plan.Targets[i].Wave == wave {
+				now = append(now, i)
+			} else {
+				later = append(later, i)
+			}
+		}
+		if sharedFailed != "" {
+			for _, i := range now {
+				a.finish(i, Outcome{Result: ResultSkipped, Error: sharedFailed})
+			}
+		} else {
+			a.wave(ctx, db, now)
+			sharedFailed = a.sharedFailure(now)
+		}
+		pending = later
+	}
+	return a.close(context.WithoutCancel(ctx), db, indexes)
+}
+
+// settle gives the targets that nothing is to be done for their outcome, and
+// returns the others.
+func (a *applying) settle(indexes []int) (pending []int) {
+	for _, i := range indexes {
+		t := &a.plan.Targets[i]
+		switch {
+		case t.Failed():
+			a.outcomes[i] = Outcome{Result: ResultFailed, Error: t.Diagnostics[0].Message}
+		case t.Action == ActionBlocked:
+			a.outcomes[i] = Outcome{Result: ResultBlocked}
+		case t.Action == ActionCreate || t.Action == ActionChange:
+			pending = append(pending, i)
+		default:
+			a.outcomes[i] = Outcome{Result: ResultUnchanged}
+		}
+	}
+	return pending
+}
+
+// open makes the control schema ready. Where there is nothing to write, nothing
+// is: a second run changes nothing at all.
+func (a *applying) open(ctx context.Context, db Database, indexes []int, pending int) error {
+	var records []Record
+	for _, i := range indexes {
+		if as := a.plan.Targets[i].as; as != nil {
+			records = append(records, *as)
+		}
+	}
+	if pending+len(records) == 0 {
+		return nil
+	}
+	if err := db.Prepare(ctx); err != nil {
+		return err
+	}
+	if fresh := a.plan.compiled[db.Name()]; len(fresh) > 0 {
+		if err := db.StoreCompiled(ctx, a.Engine, fresh); err != nil {
+			return err
+		}
+	}
+	if err := db.Begin(ctx, a.run); err != nil {
+		return err
+	}
+	if len(records) == 0 {
+		return nil
+	}
+	return db.Record(ctx, a.run, records)
+}
+
+// close records how the run ended here.
+func (a *applying) close(ctx context.Context, db Database, indexes []int) error {
+	outcome, worked := "done", false
+	for _, i := range indexes {
+		switch a.outcomes[i].Result {
+		case ResultApplied:
+			worked = true
+		case ResultFailed, ResultSkipped:
+			worked, outcome = true, "failed"
+		}
+	}
+	if !worked {
+		return nil
+	}
+	return db.End(ctx, a.run, outcome)
+}
+
+func (a *applying) sharedFailure(indexes []int) string {
+	for _, i := range indexes {
+		if t := &a.plan.Targets[i]; t.Shared && a.outcomes[i].Result != ResultApplied {
+			return fmt.Sprintf("the shared service %q is not as it should be", t.Tenant)
+		}
+	}
+	return ""
+}
+
+// item is a target in the queue.
+type item struct {
+	index   int
+	attempt int
+	started time.Time
+}
+
+// wave applies the targets that share a turn, several at once. One that is busy
+// goes behind the others.
+func (a *applying) wave(ctx context.Context, db Database, indexes []int) {
+	queue := make(chan item, len(indexes))
+	var open sync.WaitGroup
+	open.Add(len(indexes))
+	for _, i := range indexes {
+		queue <- item{index: i}
+	}
+	go func() { open.Wait(); close(queue) }()
+	var workers sync.WaitGroup
+	for range min(max(1, a.Parallelism), len(indexes)) {
+		workers.Go(func() {
+			for it := range queue {
+				if a.attempt(ctx, db, &it) {
+					open.Done()
+				} else {
+					queue <- it
+				}
+			}
+		})
+	}
+	workers.Wait()
+}
+
+// attempt tries a target once. It returns false where it is to be tried again.
+func (a *applying) attempt(ctx context.Context, db Database, it *item) bool {
+	if ctx.Err() != nil || a.failures.Load() >= int64(a.MaxFailures) {
+		return true // skipped
+	}
+	if it.attempt > 0 && !wait(ctx, it.attempt) {
+		return true
+	}
+	if it.attempt == 0 {
+		it.started = a.Now()
+	}
+	it.attempt++
+	t := &a.plan.Targets[it.index]
+	step := a.steps[t.Step]
+	w := Work{
+		Run: a.run, Base: step.From, To: step.To, Statements: step.Statements, LockTimeout: a.LockTimeout,
+		Target:      Record{Tenant: t.Tenant, Shared: t.Shared, Schema: t.Schema, Blueprint: step.Blueprint, Status: StatusApplied},
+		OnlyIfEmpty: a.Destructive == state.DestructiveIfEmpty && step.Destructive(),
+	}
+	err := db.ApplyStep(ctx, w)
+	var notEmpty *NotEmptyError
+	switch {
+	case err == nil:
+		a.finish(it.index, Outcome{Result: ResultApplied, Duration: a.Now().Sub(it.started)})
+	case errors.As(err, &notEmpty):
+		a.finish(it.index, Outcome{Result: ResultBlocked, Duration: a.Now().Sub(it.started), Error: err.Error()})
+	case ctx.Err() != nil:
+		a.finish(it.index, Outcome{Result: ResultSkipped, Duration: a.Now().Sub(it.started), Error: "the run was interrupted; nothing of it was applied here"})
+	case it.attempt < attempts && (errors.Is(err, ErrBusy) || db.Retryable(err)):
+		return false
+	default:
+		a.failed(ctx, db, it, w.Target, err)
+	}
+	return true
+}
+
+func (a *applying) failed(ctx context.Context, db Database, it *item, r Record, err error) {
+	a.failures.Add(1)
+	cause := err.Error()
+	r.Status = StatusFailed
+	if recording := db.RecordFailure(context.WithoutCancel(ctx), a.run, r, cause); recording != nil {
+		cause += " (and the failure could not be recorded: " + recording.Error() + ")"
+	}
+	a.finish(it.index, Outcome{Result: ResultFailed, Duration: a.Now().Sub(it.started), Error: cause})
+}
+
+func (a *applying) finish(i int, o Outcome) {
+	a.outcomes[i] = o
+	if a.Progress != nil {
+		t := &a.plan.Targets[i]
+		total := a.plan.Summary.Create + a.plan.Summary.Change
+		a.Progress(Event{Phase: PhaseApplied, Database: t.Database, Target: t, Outcome: &o, Done: int(a.done.Add(1)), Total: total})
+	}
+}
+
+// wait sleeps before another attempt: longer each time, and never quite as long
+// as another process does.
+func wait(ctx context.Context, attempt int) bool {
+	d := 50 * time.Millisecond << attempt
+	d += rand.N(d)
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// Compiled returns what the plan's making has compiled for a database, to be
+// stored by an apply.
+func (p *Plan) Compiled(database string) []*schema.Compiled { return p.compiled[database] }

@@ -1,0 +1,196 @@
+package reconcile
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"tenantry/internal/diag"
+	"tenantry/schema"
+	"tenantry/state"
+)
+
+// A Key names one live schema.
+type Key struct {
+	Database string // the name that tenants.yaml gives it
+	Schema   string
+}
+
+// String returns "database.schema".
+func (k Key) String() string { return k.Database + "." + k.Schema }
+
+// A Target is one live schema as it should be.
+type Target struct {
+	Key
+	Tenant    string // the tenant's id, or the name of a shared service
+	Shared    bool
+	Blueprint *schema.Blueprint
+	Wave      int      // targets of a lower wave go first; shared services are wave -1
+	Source    diag.Pos // where it is asked for
+}
+
+// Desired is what the files say.
+type Desired struct {
+	Targets  []Target // shared services first, then tenants in the order of the file
+	Policy   state.Policy
+	Revision string // the git commit of the files, or ""
+	Digest   string // "sha256:…" of everything that Targets says
+	Partial  bool   // only some of the tenants were asked for
+}
+
+// Blueprints returns the distinct blueprints, shared services' first, each with
+// the databases that need it.
+func (d *Desired) Blueprints(database string) []*schema.Blueprint {
+	var out []*schema.Blueprint
+	seen := make(map[string]bool)
+	for _, t := range d.Targets {
+		if t.Database == database && !seen[t.Blueprint.Digest] {
+			seen[t.Blueprint.Digest] = true
+			out = append(out, t.Blueprint)
+		}
+	}
+	return out
+}
+
+// Databases returns the names of the databases that have targets, sorted.
+func (d *Desired) Databases() []string {
+	names := make(map[string]bool)
+	for _, t := range d.Targets {
+		names[t.Database] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// Resolve joins the tenants' file, or the targets selected of it, with the
+// project's services. An error is a diag.List.
+func Resolve(file *state.File, targets []state.Target, project *schema.Project) (*Desired, error) {
+	r := resolver{file: file, project: project, blueprints: make(map[string]*schema.Blueprint)}
+	for _, service := range file.Shared {
+		b, err := project.SharedBlueprint(service, file.ServicePos(service))
+		r.add(err)
+		if err == nil {
+			r.shared = append(r.shared, b)
+		}
+	}
+	d := &Desired{Policy: file.Policy, Partial: len(targets) < len(file.Targets())}
+	waves := wavesOf(file, targets)
+	for i, t := range targets {
+		b := r.blueprint(t)
+		if b == nil {
+			continue
+		}
+		name := t.Tenant
+		if t.Shared() {
+			name = t.Service
+		}
+		d.Targets = append(d.Targets, Target{
+			Key: Key{Database: t.Database, Schema: t.Schema}, Tenant: name, Shared: t.Shared(),
+			Blueprint: b, Wave: waves[i], Source: t.Pos,
+		})
+	}
+	if r.diags.HasErrors() {
+		return nil, r.diags.Err()
+	}
+	d.Digest = d.digest()
+	return d, nil
+}
+
+func (d *Desired) digest() string {
+	h := sha256.New()
+	for _, t := range d.Targets {
+		fmt.Fprintf(h, "%q %q %q %d %s\n", t.Database, t.Schema, t.Tenant, t.Wave, t.Blueprint.Digest)
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+// resolver reads each blueprint once, however many targets it has.
+type resolver struct {
+	file       *state.File
+	project    *schema.Project
+	shared     []*schema.Blueprint
+	blueprints map[string]*schema.Blueprint // nil where it cannot be used
+	diags      diag.List
+}
+
+func (r *resolver) add(err error) {
+	if list, ok := err.(diag.List); ok {
+		r.diags = append(r.diags, list...)
+	} else if err != nil {
+		r.diags.Errorf(diag.Pos{File: r.project.Path}, "unusable", "%s", err)
+	}
+}
+
+func (r *resolver) blueprint(t state.Target) *schema.Blueprint {
+	if t.Shared() {
+		for _, b := range r.shared {
+			if b.Schema == t.Service {
+				return b
+			}
+		}
+		return nil
+	}
+	var key strings.Builder
+	fmt.Fprintf(&key, "%q", t.Services)
+	for _, name := range slices.Sorted(maps.Keys(t.Vars)) {
+		fmt.Fprintf(&key, " %q=%q", name, t.Vars[name])
+	}
+	if b, ok := r.blueprints[key.String()]; ok {
+		return b
+	}
+	at := t.Pos
+	for _, service := range t.Services {
+		if _, ok := r.project.Service(service); !ok {
+			at = r.file.ServicePos(service)
+		}
+	}
+	b, err := r.project.Blueprint(t.Services, r.shared, t.Vars, at)
+	if err != nil {
+		r.add(err)
+		b = nil
+	}
+	r.blueprints[key.String()] = b
+	return b
+}
+
+// wavesOf returns the wave of each target: the first of the file's rollout that
+// takes it, in the order of the file. The last wave takes whoever is left, and
+// shared services go before all.
+func wavesOf(file *state.File, targets []state.Target) []int {
+	waves := make([]int, len(targets))
+	tenants := 0
+	for i, t := range targets {
+		waves[i] = len(file.Rollout) // not yet taken
+		if t.Shared() {
+			waves[i] = -1
+		} else {
+			tenants++
+		}
+	}
+	taken := 0
+	for w, wave := range file.Rollout {
+		for i, t := range targets {
+			if waves[i] != len(file.Rollout) {
+				continue
+			}
+			byLabel := len(wave.Match) > 0 && matches(t.Labels, wave.Match)
+			byPercent := wave.Percent > 0 && taken*100 < wave.Percent*tenants
+			if byLabel || byPercent {
+				waves[i] = w
+				taken++
+			}
+		}
+	}
+	return waves
+}
+
+func matches(labels, wanted map[string]string) bool {
+	for k, v := range wanted {
+		if labels[k] != v {
+			return false
+		}
+	}
+	return true
+}

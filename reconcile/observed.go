@@ -1,0 +1,100 @@
+package reconcile
+
+import (
+	"context"
+	"time"
+
+	"tenantry/schema"
+)
+
+// A Database is one managed database, as this package needs it. Errors name the
+// database and hold no password.
+type Database interface {
+	// Name is the name that tenants.yaml gives it.
+	Name() string
+	// Observe reads what the schemas named hold now and everything that the
+	// control schema records, which may not exist yet.
+	Observe(ctx context.Context, schemas []string) (*Observed, error)
+	// Lines returns the lines of one live schema, sorted; none where there is no schema.
+	Lines(ctx context.Context, schema string) ([]schema.Line, error)
+	// Workbench opens a workbench in this database.
+	Workbench(ctx context.Context) (schema.Workbench, error)
+	// Compiled returns those of the digests that are stored as compiled by this
+	// version of the engine for this version of the server.
+	Compiled(ctx context.Context, engine string, digests []string) ([]*schema.Compiled, error)
+
+	// Prepare makes the control schema, or brings it to this version.
+	Prepare(ctx context.Context) error
+	// Begin records a run. End records how it ended.
+	Begin(ctx context.Context, run Run) error
+	End(ctx context.Context, run Run, outcome string) error
+	// StoreCompiled keeps what was compiled by the engine for this server.
+	StoreCompiled(ctx context.Context, engine string, compiled []*schema.Compiled) error
+	// ApplyStep applies a step to one target in a transaction, or, where
+	// statements must run outside of one, in as few as can be.
+	// It returns a *StaleError, a *NotConvergedError, a *NotEmptyError or ErrBusy
+	// where those say what happened; then nothing was changed.
+	ApplyStep(ctx context.Context, w Work) error
+	// Record records targets that need no change as they are.
+	Record(ctx context.Context, run Run, records []Record) error
+	// RecordFailure records that a target could not be brought to its blueprint.
+	RecordFailure(ctx context.Context, run Run, r Record, cause string) error
+	// Retryable reports whether the error may not come again.
+	Retryable(err error) bool
+}
+
+// Observed is what is: the live schemas that were asked for, and the records.
+type Observed struct {
+	Live    map[string]Live // by schema; those that do not exist are absent
+	Records []Record        // ordered by schema
+	Managed bool            // the control schema exists
+}
+
+// Live is one live schema.
+type Live struct {
+	Fingerprint schema.Fingerprint
+	Token       string // while it stands still, so does the fingerprint
+}
+
+// A Record is what the control schema says of a target.
+type Record struct {
+	Tenant      string
+	Shared      bool
+	Schema      string
+	Blueprint   string // the digest that it was last brought to; "" before the first time
+	Fingerprint schema.Fingerprint
+	Token       string
+	Status      Status
+	Error       string    // of the last attempt, where it failed
+	AppliedAt   time.Time // when it was last changed; zero before the first time
+	AttemptedAt time.Time // when a run last did something about it
+	RunID       string    // that run
+}
+
+// Status is how the last attempt on a target ended.
+type Status string
+
+const (
+	StatusApplied Status = "applied" // it was brought to its blueprint, or found there
+	StatusFailed  Status = "failed"  // it was left as it was
+)
+
+// A Run is one apply.
+type Run struct {
+	ID       string
+	Started  time.Time
+	Revision string // git commit, or ""
+	PlanID   string
+	By       string // who or what ran it
+}
+
+// Work is one target's share of a plan.
+type Work struct {
+	Run         Run
+	Target      Record // who it is; its fingerprint and token are taken from what comes out
+	Base        string // the fingerprint that the step starts from; "" for a schema that does not exist
+	To          string // the fingerprint that it must end with
+	Statements  []schema.Statement
+	OnlyIfEmpty bool // destructive statements are allowed where what they drop holds no data
+	LockTimeout time.Duration
+}

@@ -1,0 +1,233 @@
+package reconcile
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"tenantry/internal/diag"
+	"tenantry/schema"
+)
+
+// FormatVersion is the version of a plan's JSON. A reader ignores fields that
+// it does not know, and refuses a major version that it does not know.
+const FormatVersion = "1.0"
+
+// A Plan is what would be done, as data: it can be saved, reviewed and applied
+// later. It is bound to what it was made from by the fingerprints in it.
+type Plan struct {
+	FormatVersion string          `json:"format_version"`
+	ToolVersion   string          `json:"tool_version"`
+	ID            string          `json:"plan_id"`
+	Partial       bool            `json:"partial"`
+	Desired       DesiredID       `json:"desired"`
+	Summary       Summary         `json:"summary"`
+	Steps         []Step          `json:"steps"`
+	Targets       []PlannedTarget `json:"targets"`
+	Diagnostics   []Diagnostic    `json:"diagnostics"`
+
+	compiled map[string][]*schema.Compiled // by database: what an apply is to store
+}
+
+// DesiredID says which files a plan was made from.
+type DesiredID struct {
+	Revision string `json:"revision"`
+	Digest   string `json:"digest"`
+}
+
+// Summary counts. Tenants and Targets count what the files ask for; the others
+// count targets by what is to become of them, and add up to Targets, but for
+// Drifted, which says how many of those that change have drifted, and Orphaned,
+// which the files do not ask for.
+type Summary struct {
+	Tenants   int `json:"tenants"`
+	Targets   int `json:"targets"`
+	Create    int `json:"create"`
+	Change    int `json:"change"`
+	Drifted   int `json:"drifted"`
+	Orphaned  int `json:"orphaned"`
+	Retire    int `json:"retire"`
+	Suspend   int `json:"suspend"`
+	Unchanged int `json:"unchanged"`
+	Blocked   int `json:"blocked"`
+	Failed    int `json:"failed"`
+	Unplanned int `json:"unplanned"` // targets that still differ where nothing could be planned; among the others
+}
+
+// Action is what is to become of a target.
+type Action string
+
+const (
+	ActionCreate   Action = "create"   // its schema is made
+	ActionChange   Action = "change"   // its structure is changed
+	ActionNone     Action = "none"     // it is as it should be
+	ActionBlocked  Action = "blocked"  // it should change and may not; see the reason
+	ActionOrphaned Action = "orphaned" // it is recorded and no file asks for it; it is left alone
+)
+
+// Reason says why.
+type Reason string
+
+const (
+	ReasonMissing           Reason = "missing"            // there is no such schema
+	ReasonDefinitionChanged Reason = "definition_changed" // its blueprint is not the one that it was brought to
+	ReasonDrifted           Reason = "drifted"            // it is not as it was left
+	ReasonFirstSeen         Reason = "first_seen"         // it is there and was never managed
+	ReasonNotInFile         Reason = "not_in_file"        // it was managed, and no file asks for it
+	ReasonHazard            Reason = "hazard"             // its statements are too dangerous for the policy
+	ReasonUnplanned         Reason = "unplanned"          // it differs in a way that nothing we know of would mend
+)
+
+// A Step leads every schema of one structure to one blueprint.
+type Step struct {
+	ID         string             `json:"id"`
+	Action     Action             `json:"action"`
+	Blueprint  string             `json:"blueprint"`
+	From       string             `json:"from"` // the fingerprint that it starts from; "" for no schema
+	To         string             `json:"to"`   // the fingerprint that it was proven to end with
+	Statements []schema.Statement `json:"statements"`
+	Unplanned  []string           `json:"unplanned"` // what still differs then
+	Kept       []string           `json:"kept"`      // what atlas.hcl's diff policy leaves as it is
+	Unmanaged  []string           `json:"unmanaged"` // objects that no blueprint made: not touched
+}
+
+// Destructive reports whether any statement destroys data.
+func (s *Step) Destructive() bool {
+	for _, stmt := range s.Statements {
+		if stmt.Destructive() {
+			return true
+		}
+	}
+	return false
+}
+
+// A PlannedTarget is what a plan says of one target.
+type PlannedTarget struct {
+	Tenant      string       `json:"tenant"`
+	Shared      bool         `json:"shared,omitempty"`
+	Database    string       `json:"database"`
+	Schema      string       `json:"schema"`
+	Action      Action       `json:"action"`
+	Reason      Reason       `json:"reason,omitempty"`
+	Step        string       `json:"step,omitempty"`
+	Wave        int          `json:"wave"`
+	Source      *diag.Pos    `json:"source,omitempty"`
+	Drift       []string     `json:"drift"`
+	Diagnostics []Diagnostic `json:"diagnostics"`
+
+	// as is what to record of a target that needs no change and whose record is
+	// not, or not quite, what was observed.
+	as *Record
+}
+
+// Key returns which live schema it is.
+func (t *PlannedTarget) Key() Key { return Key{Database: t.Database, Schema: t.Schema} }
+
+// Failed reports whether no plan could be made for the target.
+func (t *PlannedTarget) Failed() bool {
+	for _, d := range t.Diagnostics {
+		if d.Severity == diag.Error {
+			return true
+		}
+	}
+	return false
+}
+
+// Diagnostic is a diag.Diagnostic in JSON, with its place spread out.
+type Diagnostic struct {
+	File     string        `json:"file,omitempty"`
+	Line     int           `json:"line,omitempty"`
+	Column   int           `json:"column,omitempty"`
+	Severity diag.Severity `json:"severity"`
+	Code     string        `json:"code"`
+	Message  string        `json:"message"`
+	Hint     string        `json:"hint,omitempty"`
+}
+
+// Diagnostics turns a list into its JSON form; it is never nil.
+func Diagnostics(list diag.List) []Diagnostic {
+	out := make([]Diagnostic, 0, len(list))
+	for _, d := range list {
+		out = append(out, Diagnostic{File: d.Pos.File, Line: d.Pos.Line, Column: d.Pos.Column, Severity: d.Severity, Code: d.Code, Message: d.Message, Hint: d.Hint})
+	}
+	return out
+}
+
+// StepOf returns the step of a target, or nil where it has none.
+func (p *Plan) StepOf(t *PlannedTarget) *Step {
+	for i := range p.Steps {
+		if p.Steps[i].ID == t.Step {
+			return &p.Steps[i]
+		}
+	}
+	return nil
+}
+
+// Changes reports whether an apply of the plan would change anything, or would
+// if it were allowed to.
+func (p *Plan) Changes() bool {
+	return p.Summary.Create+p.Summary.Change+p.Summary.Blocked > 0
+}
+
+// finish counts, and gives every step and the plan the hash of its content.
+func (p *Plan) finish() {
+	p.FormatVersion = FormatVersion
+	p.count()
+	h := sha256.New()
+	fmt.Fprintf(h, "plan %s %v %s\n", p.FormatVersion, p.Partial, p.Desired.Digest)
+	for _, s := range p.Steps {
+		fmt.Fprintln(h, s.ID)
+	}
+	for _, t := range p.Targets {
+		fmt.Fprintf(h, "%q %q %q %s %s %s %d\n", t.Tenant, t.Database, t.Schema, t.Action, t.Reason, t.Step, t.Wave)
+	}
+	p.ID = "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+func (p *Plan) count() {
+	s := Summary{}
+	tenants := make(map[string]bool)
+	for i := range p.Targets {
+		t := &p.Targets[i]
+		if t.Action == ActionOrphaned {
+			s.Orphaned++
+			continue
+		}
+		s.Targets++
+		if !t.Shared {
+			tenants[t.Tenant] = true
+		}
+		switch {
+		case t.Failed():
+			s.Failed++
+		case t.Action == ActionCreate:
+			s.Create++
+		case t.Action == ActionChange:
+			s.Change++
+		case t.Action == ActionBlocked:
+			s.Blocked++
+		default:
+			s.Unchanged++
+		}
+		if t.Reason == ReasonDrifted && t.Action != ActionNone {
+			s.Drifted++
+		}
+		if step := p.StepOf(t); step != nil && len(step.Unplanned) > 0 {
+			s.Unplanned++
+		}
+	}
+	s.Tenants = len(tenants)
+	p.Summary = s
+}
+
+// identify gives the step the hash of its content.
+func (s *Step) identify() {
+	s.ID = ""
+	content, err := json.Marshal(s)
+	if err != nil {
+		panic("reconcile: a step does not marshal: " + err.Error()) // strings and booleans always do
+	}
+	sum := sha256.Sum256(content)
+	s.ID = "sha256:" + hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,204 @@
+package reconcile
+
+import (
+	"context"
+	"time"
+
+	"tenantry/schema"
+)
+
+// A Fleet is the fleet as it is.
+type Fleet struct {
+	FormatVersion string         `json:"format_version"`
+	Partial       bool           `json:"partial"`
+	Summary       map[State]int  `json:"summary"` // targets by state
+	Targets       []TargetStatus `json:"targets"`
+}
+
+// A TargetStatus is one live schema as it is.
+type TargetStatus struct {
+	Tenant      string     `json:"tenant"`
+	Shared      bool       `json:"shared,omitempty"`
+	Database    string     `json:"database"`
+	Schema      string     `json:"schema"`
+	State       State      `json:"state"`
+	Fingerprint string     `json:"fingerprint,omitempty"` // of what is there
+	Blueprint   string     `json:"blueprint,omitempty"`   // the digest that it was last brought to
+	Wanted      string     `json:"wanted,omitempty"`      // the digest that it should be brought to
+	AppliedAt   *time.Time `json:"applied_at,omitempty"`
+	AttemptedAt *time.Time `json:"attempted_at,omitempty"`
+	RunID       string     `json:"run_id,omitempty"`
+	Error       string     `json:"error,omitempty"` // of the last attempt
+}
+
+// State is how a target stands to its blueprint.
+type State string
+
+const (
+	StateInSync   State = "in_sync"  // it is as it should be
+	StateBehind   State = "behind"   // its definition has changed since it was last brought to it
+	StateDrifted  State = "drifted"  // it is not as it was left
+	StateFailing  State = "failing"  // the last attempt on it failed
+	StateMissing  State = "missing"  // there is no such schema
+	StateUnknown  State = "unknown"  // it is there and was never managed
+	StateOrphaned State = "orphaned" // it was managed, and no file asks for it
+)
+
+// Status says how the fleet is. It reads, and needs no workbench: a blueprint
+// that was never compiled is one that nothing can be in sync with.
+func (p *Planner) Status(ctx context.Context, desired *Desired) (*Fleet, error) {
+	fleet := &Fleet{FormatVersion: FormatVersion, Partial: desired.Partial, Summary: make(map[State]int), Targets: []TargetStatus{}}
+	for _, name := range desired.Databases() {
+		d := &databasePlanner{Planner: p, db: p.Databases[name], desired: desired, plan: &databasePlan{}}
+		if err := d.observe(ctx); err != nil {
+			return nil, err
+		}
+		if err := d.loadCompiled(ctx); err != nil {
+			return nil, err
+		}
+		for _, c := range Diff(desired, name, d.fingerprints, d.observed) {
+			fleet.Targets = append(fleet.Targets, statusOf(&c))
+		}
+	}
+	for _, t := range fleet.Targets {
+		fleet.Summary[t.State]++
+	}
+	return fleet, nil
+}
+
+func statusOf(c *Change) TargetStatus {
+	t := TargetStatus{Tenant: c.Target.Tenant, Shared: c.Target.Shared, Database: c.Target.Database, Schema: c.Target.Schema, State: stateOf(c)}
+	if c.Target.Blueprint != nil {
+		t.Wanted = c.Target.Blueprint.Digest
+	}
+	if c.Exists {
+		t.Fingerprint = c.From.String()
+	}
+	if r := c.Record; r != nil {
+		t.Blueprint, t.RunID, t.AttemptedAt = r.Blueprint, r.RunID, &r.AttemptedAt
+		if t.State != StateInSync {
+			t.Error = r.Error
+		}
+		if !r.AppliedAt.IsZero() {
+			t.AppliedAt = &r.AppliedAt
+		}
+	}
+	return t
+}
+
+func stateOf(c *Change) State {
+	switch {
+	case c.Action == ActionOrphaned:
+		return StateOrphaned
+	case c.Action == ActionNone:
+		return StateInSync
+	case c.Record != nil && c.Record.Status == StatusFailed:
+		return StateFailing
+	case c.Action == ActionCreate:
+		return StateMissing
+	case c.Reason == ReasonFirstSeen:
+		return StateUnknown
+	case c.Reason == ReasonDrifted:
+		return StateDrifted
+	}
+	return StateBehind
+}
+
+// An Explanation compares one live schema with its blueprint, object by object.
+type Explanation struct {
+	Tenant    string              `json:"tenant"`
+	Shared    bool                `json:"shared,omitempty"`
+	Database  string              `json:"database"`
+	Schema    string              `json:"schema"`
+	State     State               `json:"state"`
+	Differing []ExplainedLine     `json:"differences"`
+	Kept      []ExplainedLine     `json:"kept"`
+	Unmanaged []string            `json:"unmanaged"`
+	Objects   map[schema.Kind]int `json:"objects"` // how many of each kind the live schema holds
+}
+
+// An ExplainedLine is one object that is not as it should be.
+type ExplainedLine struct {
+	Kind    schema.Kind `json:"kind"`
+	Table   string      `json:"table,omitempty"`
+	Name    string      `json:"name"`
+	Problem string      `json:"problem"` // missing, unexpected or different
+	Live    string      `json:"live,omitempty"`
+	Wanted  string      `json:"wanted,omitempty"`
+	Summary string      `json:"summary"` // all of it in a line
+}
+
+// Explain compares each target with its blueprint, which it compiles where that
+// was never done.
+func (p *Planner) Explain(ctx context.Context, desired *Desired) ([]Explanation, error) {
+	out := []Explanation{}
+	for _, name := range desired.Databases() {
+		d := &databasePlanner{Planner: p, db: p.Databases[name], desired: desired, plan: &databasePlan{}}
+		if err := d.observe(ctx); err != nil {
+			return nil, err
+		}
+		if err := d.compile(ctx); err != nil {
+			return nil, err
+		}
+		for _, c := range Diff(desired, name, d.fingerprints, d.observed) {
+			if c.Action == ActionOrphaned {
+				continue
+			}
+			e, err := d.explain(ctx, &c)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+func (d *databasePlanner) explain(ctx context.Context, c *Change) (Explanation, error) {
+	e := Explanation{
+		Tenant: c.Target.Tenant, Shared: c.Target.Shared, Database: c.Target.Database, Schema: c.Target.Schema, State: stateOf(c),
+		Differing: []ExplainedLine{}, Kept: []ExplainedLine{}, Unmanaged: []string{}, Objects: make(map[schema.Kind]int),
+	}
+	if err := d.broken[c.Target.Blueprint.Digest]; err != nil {
+		return e, err
+	}
+	if !c.Exists {
+		return e, nil
+	}
+	lines, err := d.db.Lines(ctx, c.Target.Schema)
+	if err != nil {
+		return e, err
+	}
+	for _, l := range lines {
+		e.Objects[l.Kind]++
+	}
+	var made []schema.Line
+	if c.Record != nil && d.compiled[c.Record.Blueprint] != nil {
+		made = d.compiled[c.Record.Blueprint].Lines
+	}
+	compared := c.Target.Blueprint.Compare(lines, d.compiled[c.Target.Blueprint.Digest].Lines, made)
+	for _, x := range compared.Differing {
+		e.Differing = append(e.Differing, explainLine(x))
+	}
+	for _, x := range compared.Kept {
+		e.Kept = append(e.Kept, explainLine(x))
+	}
+	for _, u := range compared.Unmanaged {
+		e.Unmanaged = append(e.Unmanaged, u.String())
+	}
+	if len(e.Differing) == 0 && e.State != StateInSync {
+		e.State = StateInSync // what differs is kept, or not ours
+	}
+	return e, nil
+}
+
+func explainLine(d schema.Difference) ExplainedLine {
+	problem := "different"
+	switch {
+	case d.Missing:
+		problem = "missing"
+	case d.Unexpected:
+		problem = "unexpected"
+	}
+	return ExplainedLine{Kind: d.Kind, Table: d.Table, Name: d.Name, Problem: problem, Live: d.Have, Wanted: d.Want, Summary: d.String()}
+}
