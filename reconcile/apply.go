@@ -69,7 +69,7 @@ type applying struct {
 // wave.
 func (a *applying) database(ctx context.Context, db Database, indexes []int) error {
 	pending := a.settle(indexes)
-	if err := a.open(ctx, db, indexes, len(pending)); err != nil {
+	if opened, err := a.open(ctx, db, indexes, len(pending)); err != nil || !opened {
 		return err
 	}
 	sharedFailed := ""
@@ -118,48 +118,53 @@ func (a *applying) settle(indexes []int) (pending []int) {
 	return pending
 }
 
-// open makes the control schema ready. Where there is nothing to write, nothing
-// is: a second run changes nothing at all.
-func (a *applying) open(ctx context.Context, db Database, indexes []int, pending int) error {
-	var records []Record
+// open makes the control schema ready and records what is known already: the
+// targets that are as they should be, and those that could not be planned.
+// Where there is nothing to write, nothing is: a second run changes nothing at
+// all.
+func (a *applying) open(ctx context.Context, db Database, indexes []int, pending int) (opened bool, err error) {
+	var records, failures []Record
 	for _, i := range indexes {
-		if as := a.plan.Targets[i].as; as != nil {
-			records = append(records, *as)
+		t := &a.plan.Targets[i]
+		switch {
+		case t.as != nil:
+			records = append(records, *t.as)
+		case t.Failed():
+			failures = append(failures, Record{Tenant: t.Tenant, Shared: t.Shared, Schema: t.Schema, Status: StatusFailed, Error: a.outcomes[i].Error})
 		}
 	}
-	if pending+len(records) == 0 {
-		return nil
+	if pending+len(records)+len(failures) == 0 {
+		return false, nil
 	}
 	if err := db.Prepare(ctx); err != nil {
-		return err
+		return false, err
 	}
 	if fresh := a.plan.compiled[db.Name()]; len(fresh) > 0 {
 		if err := db.StoreCompiled(ctx, a.Engine, fresh); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if err := db.Begin(ctx, a.run); err != nil {
-		return err
+		return false, err
+	}
+	for _, r := range failures {
+		if err := db.RecordFailure(ctx, a.run, r, r.Error); err != nil {
+			return true, err
+		}
 	}
 	if len(records) == 0 {
-		return nil
+		return true, nil
 	}
-	return db.Record(ctx, a.run, records)
+	return true, db.Record(ctx, a.run, records)
 }
 
 // close records how the run ended here.
 func (a *applying) close(ctx context.Context, db Database, indexes []int) error {
-	outcome, worked := "done", false
+	outcome := "done"
 	for _, i := range indexes {
-		switch a.outcomes[i].Result {
-		case ResultApplied:
-			worked = true
-		case ResultFailed, ResultSkipped:
-			worked, outcome = true, "failed"
+		if result := a.outcomes[i].Result; result == ResultFailed || result == ResultSkipped {
+			outcome = "failed"
 		}
-	}
-	if !worked {
-		return nil
 	}
 	return db.End(ctx, a.run, outcome)
 }
@@ -208,7 +213,8 @@ func (a *applying) wave(ctx context.Context, db Database, indexes []int) {
 // attempt tries a target once. It returns false where it is to be tried again.
 func (a *applying) attempt(ctx context.Context, db Database, it *item) bool {
 	if ctx.Err() != nil || a.failures.Load() >= int64(a.MaxFailures) {
-		return true // skipped
+		a.finish(it.index, a.outcomes[it.index]) // skipped
+		return true
 	}
 	if it.attempt > 0 && !wait(ctx, it.attempt) {
 		return true

@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -13,13 +14,69 @@ import (
 )
 
 // Each file of testdata/evolutions tells the life of one definition: versions
-// v1.hcl, v2.hcl and so on (and v1.sql … beside them, for what HCL cannot say),
-// and setup.sql for what must be in the database before. A tenant goes through
-// all of them; another is made at each.
+// v1.hcl, v2.hcl and so on, with beside each, where there is need of it,
+//
+//	v1.sql         what HCL cannot say
+//	v1.shared.hcl  the schema of the shared service identity
+//	v1.rows.sql    what happens in the evolving tenant once it is at v1
+//
+// and setup.sql for what must be in the database before, head.hcl for another
+// head than the usual one, requires.txt with the oldest major version of
+// PostgreSQL that knows what is tried. A tenant goes through all versions;
+// another is made at each.
 func TestEvolvedAndCreatedTenantsAreTheSame(t *testing.T) {
-	files, err := filepath.Glob("testdata/evolutions/*.txtar")
+	eachArchive(t, "testdata/evolutions/*.txtar", func(t *testing.T, e *evolution) {
+		version := 1
+		for ; e.has(version); version++ {
+			e.to(version)
+			e.compare(version, e.w.converge())
+			e.rows(version)
+		}
+		if version <= 3 {
+			t.Fatalf("only %d versions", version-1)
+		}
+	})
+}
+
+// Each file of testdata/refusals tells of a last version that cannot be
+// reached: reason.txt says why, in words that the plan must use. The tenant
+// stays as it was; the next one is made all the same.
+func TestWhatCannotBePlannedIsRefusedWithItsReason(t *testing.T) {
+	eachArchive(t, "testdata/refusals/*.txtar", func(t *testing.T, e *evolution) {
+		e.to(1)
+		e.w.converge()
+		e.rows(1)
+		before := e.w.lines("tenant_evolved")
+		e.to(2)
+		report := e.w.reconcile()
+		reason := strings.TrimSpace(e.sections["reason.txt"])
+		for i, target := range report.Plan.Targets {
+			outcome := report.Outcomes[i]
+			if target.Tenant == "created2" {
+				if outcome.Result != reconcile.ResultApplied {
+					t.Errorf("%s: %s %s", target.Key(), outcome.Result, outcome.Error)
+				}
+				continue
+			}
+			said := outcome.Error + strings.Join(stepOf(report.Plan, &target).Unplanned, "\n")
+			if outcome.Result == reconcile.ResultApplied || outcome.Result == reconcile.ResultUnchanged || !strings.Contains(said, reason) {
+				t.Errorf("%s: %s %q, want the reason %q", target.Key(), outcome.Result, said, reason)
+			}
+		}
+		if diff := cmp.Diff(before, e.w.lines("tenant_evolved")); diff != "" {
+			t.Errorf("the tenant changed:\n%s", diff)
+		}
+		if again := e.w.plan().Summary; again.Failed+again.Blocked == 0 {
+			t.Errorf("the second run calls it in sync: %+v", again)
+		}
+	})
+}
+
+// eachArchive runs a test for each archive that matches.
+func eachArchive(t *testing.T, pattern string, test func(*testing.T, *evolution)) {
+	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
-		t.Fatal("no evolutions", err)
+		t.Fatal("no files", err)
 	}
 	for _, path := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
@@ -28,51 +85,96 @@ func TestEvolvedAndCreatedTenantsAreTheSame(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			evolve(t, archive)
+			test(t, newEvolution(t, archive))
 		})
 	}
 }
 
-func evolve(t *testing.T, archive *txtar.Archive) {
-	sections := make(map[string]string)
+// evolution is the life of one definition in a world of its own.
+type evolution struct {
+	t        *testing.T
+	w        *world
+	sections map[string]string
+	ids      []string // of the tenants until now
+}
+
+func newEvolution(t *testing.T, archive *txtar.Archive) *evolution {
+	e := &evolution{t: t, sections: make(map[string]string), ids: []string{"evolved"}}
 	for _, f := range archive.Files {
-		sections[f.Name] = string(f.Data)
+		e.sections[f.Name] = string(f.Data)
 	}
-	w := newWorld(t, nil)
-	w.allowDestructive = true
-	if setup := sections["setup.sql"]; setup != "" {
-		w.exec(setup)
+	e.w = newWorld(t, nil)
+	e.w.allowDestructive = true
+	if oldest, err := strconv.Atoi(strings.TrimSpace(e.sections["requires.txt"])); err == nil && e.w.db.Version()/10000 < oldest {
+		t.Skipf("PostgreSQL %d is the first that knows this", oldest)
 	}
-	ids := []string{"evolved"}
-	for version := 1; ; version++ {
-		hcl, sql := sections[fmt.Sprintf("v%d.hcl", version)], sections[fmt.Sprintf("v%d.sql", version)]
-		if hcl == "" && sql == "" {
-			if version < 3 {
-				t.Fatalf("only %d versions", version-1)
-			}
-			return
+	if setup := e.sections["setup.sql"]; setup != "" {
+		e.w.exec(setup)
+	}
+	return e
+}
+
+func (e *evolution) has(version int) bool {
+	_, hcl := e.sections[fmt.Sprintf("v%d.hcl", version)]
+	_, sql := e.sections[fmt.Sprintf("v%d.sql", version)]
+	return hcl || sql
+}
+
+func (e *evolution) section(version int, name string) string {
+	return e.sections[fmt.Sprintf("v%d.%s", version, name)]
+}
+
+// to writes the files of a version, with one more tenant.
+func (e *evolution) to(version int) {
+	e.ids = append(e.ids, fmt.Sprintf("created%d", version))
+	project, file := "env \"app\" {\n  src = [\"file://app.hcl\", \"file://app.sql\"]\n}\n", tenants(e.ids...)
+	shared := e.section(version, "shared.hcl")
+	if shared != "" {
+		project += "env \"identity\" {\n  src = [\"file://identity.hcl\"]\n}\n"
+		file = "version: 1\nshared: [identity]\ndefaults: {services: [app]}\n" + file
+	}
+	start, ok := e.sections["head.hcl"]
+	if !ok {
+		start = head
+	}
+	e.w.write(map[string]string{
+		"atlas.hcl": project, "tenants.yaml": file, "identity.hcl": shared,
+		"app.hcl": start + e.section(version, "hcl"), "app.sql": e.section(version, "sql"),
+	})
+}
+
+// compare asserts that every tenant is what one created today is.
+func (e *evolution) compare(version int, report *reconcile.Report) {
+	e.t.Helper()
+	created := "tenant_" + e.ids[len(e.ids)-1]
+	want := e.w.lines(created)
+	for _, id := range e.ids {
+		if diff := cmp.Diff(want, e.w.lines("tenant_"+id)); diff != "" {
+			e.t.Fatalf("version %d: %s is not what a tenant created today is:\n%s\nplan:\n%s", version, id, diff, statements(report.Plan))
 		}
-		ids = append(ids, fmt.Sprintf("created%d", version))
-		w.write(map[string]string{
-			"atlas.hcl": "env \"app\" {\n  src = [\"file://app.hcl\", \"file://app.sql\"]\n}\n",
-			"app.hcl":   head + hcl, "app.sql": sql, "tenants.yaml": tenants(ids...),
-		})
-		report := w.converge()
-		want := w.lines("tenant_" + ids[len(ids)-1])
-		for _, id := range ids {
-			if diff := cmp.Diff(want, w.lines("tenant_"+id)); diff != "" {
-				t.Fatalf("version %d: %s is not what a tenant created today is:\n%s\nplan:\n%s", version, id, diff, statements(report.Plan))
-			}
-		}
-		samePgDump(t, w, "tenant_evolved", "tenant_"+ids[len(ids)-1])
-		onePlanAClass(t, report)
+	}
+	samePgDump(e.t, e.w, "tenant_evolved", created)
+	onePlanAClass(e.t, report)
+}
+
+func (e *evolution) rows(version int) {
+	if sql := e.section(version, "rows.sql"); sql != "" {
+		e.w.exec("SET search_path = tenant_evolved, public")
+		e.w.exec(sql)
+		e.w.exec("RESET search_path")
 	}
 }
 
 // onePlanAClass asserts that tenants with one past share one step.
 func onePlanAClass(t *testing.T, r *reconcile.Report) {
 	t.Helper()
-	if len(r.Plan.Steps) > 2 {
-		t.Errorf("%d steps for one new tenant and tenants of one past", len(r.Plan.Steps))
+	classes := make(map[string]bool)
+	for _, target := range r.Plan.Targets {
+		if !target.Shared && target.Step != "" {
+			classes[target.Step] = true
+		}
+	}
+	if len(classes) > 2 {
+		t.Errorf("%d steps for one new tenant and tenants of one past", len(classes))
 	}
 }

@@ -76,6 +76,7 @@ type Status string
 
 const (
 	StatusApplied Status = "applied" // it was brought to its blueprint, or found there
+	StatusBetween Status = "between" // a part of a step that cannot run in one transaction is done
 	StatusFailed  Status = "failed"  // it was left as it was
 )
 

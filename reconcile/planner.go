@@ -396,6 +396,9 @@ func (d *databasePlanner) judge(t *PlannedTarget, c *Change, step *Step) {
 		t.Action = ActionBlocked
 	case step.Destructive() && (lint || denied):
 		t.Action, t.Reason = ActionBlocked, ReasonHazard
+		if lint {
+			t.Diagnostics = append(t.Diagnostics, Diagnostic{Severity: diag.Warning, Code: "lint-destructive", Message: "denied by the lint policy of atlas.hcl: destructive { error = true }"})
+		}
 	}
 }
 

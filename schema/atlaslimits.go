@@ -32,6 +32,35 @@ func foreignKeysApart(changes []atlas.Change) (first, last []atlas.Change) {
 	return first, last
 }
 
+// identitiesApart leaves the identities that a column gets or loses to the
+// residue. The limit: Atlas plans them as if the column had one before and after,
+// and does not find the words for the one without.
+func identitiesApart(changes []atlas.Change) []atlas.Change {
+	var out []atlas.Change
+	for _, c := range changes {
+		modify, ok := c.(*atlas.ModifyTable)
+		if !ok {
+			out = append(out, c)
+			continue
+		}
+		parts := make([]atlas.Change, 0, len(modify.Changes))
+		for _, part := range modify.Changes {
+			if column, ok := part.(*atlas.ModifyColumn); ok && isIdentity(column.From) != isIdentity(column.To) {
+				rest := *column
+				if rest.Change &^= atlas.ChangeAttr; rest.Change == atlas.NoChange {
+					continue
+				}
+				part = &rest
+			}
+			parts = append(parts, part)
+		}
+		if len(parts) > 0 {
+			out = append(out, &atlas.ModifyTable{T: modify.T, Changes: parts})
+		}
+	}
+	return out
+}
+
 // failSafe answers Atlas's differ. The limit: it compares two defaults by
 // asking the database SELECT a = b, which fails for types without equality
 // (json, point, xml) and would take the transaction with it. Where such a query

@@ -62,7 +62,7 @@ func (c *checker) errorf(r hcl.Range, code, format string, args ...any) {
 // body checks the attributes and blocks of a block, or of a file where that is
 // nil, against a rule.
 func (c *checker) body(of *hclsyntax.Block, r *rule, body *hclsyntax.Body) {
-	typ, name := "", "the file"
+	typ, name := "", "a schema source"
 	if of != nil {
 		typ, name = of.Type, describe(of)
 	}
@@ -149,7 +149,7 @@ func (c *checker) unnamed(table *hclsyntax.Block, r *rule) {
 			continue
 		}
 		c.errorf(b.DefRange(), "unnamed-"+strings.ReplaceAll(b.Type, "_", "-"), "%s of %s has no name", describe(b), describe(table))
-		c.diags.Hintf("say it as the label, in the way PostgreSQL names things: %s %q", b.Type, wouldBeNamed(labelOf(table), b))
+		c.diags.Hintf("say it as the label: %s %q", b.Type, wouldBeNamed(labelOf(table), b))
 	}
 }
 

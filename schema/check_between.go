@@ -8,7 +8,6 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 )
 
@@ -114,118 +113,6 @@ func (c *checker) schemaName(b *hclsyntax.Block) {
 	}
 }
 
-// references refuses references of foreign keys that Atlas cannot follow: to a
-// name that two schemas have, and to a table under the label of a schema that
-// goes by another name.
-func (c *checker) references(table *hclsyntax.Block) {
-	for _, b := range table.Body.Blocks {
-		a := b.Body.Attributes["ref_columns"]
-		if b.Type != "foreign_key" || a == nil {
-			continue
-		}
-		for _, t := range a.Expr.Variables() {
-			words := steps(t)
-			column := slices.Index(words, "column")
-			switch {
-			case words[0] != "table":
-			case column == 2 && c.tablesNamed(words[1]) > 1:
-				c.errorf(t.SourceRange(), "ambiguous-reference", "more than one schema has a table %q", words[1])
-				c.diags.Hintf("%s: ALTER TABLE %s ADD CONSTRAINT %s FOREIGN KEY (…) REFERENCES %s (…)", inPlainSQL, labelOf(table), labelOf(b), words[1])
-			case column == 3 && c.renamed(words[1]):
-				c.errorf(t.SourceRange(), "unsupported-reference", "Atlas does not find a table under the label %q of a schema that is named otherwise", words[1])
-				c.diags.Hintf("%s: ALTER TABLE %s ADD CONSTRAINT %s FOREIGN KEY (…) REFERENCES %s (…)", inPlainSQL, labelOf(table), labelOf(b), words[2])
-			}
-		}
-	}
-}
-
-func (c *checker) tablesNamed(name string) int {
-	n := 0
-	for _, b := range c.blocks {
-		if b.Type == "table" && labelOf(b) == name {
-			n++
-		}
-	}
-	return n
-}
-
-// renamed reports whether the schema of that label has another name.
-func (c *checker) renamed(label string) bool {
-	return slices.ContainsFunc(c.blocks, func(b *hclsyntax.Block) bool {
-		if b.Type != "schema" || labelOf(b) != label || b.Body.Attributes["name"] == nil {
-			return false
-		}
-		v, ok := literal(b.Body.Attributes["name"].Expr)
-		return !ok || v != label
-	})
-}
-
-// scopeOf returns the variables and locals whose values are known without
-// Atlas's functions. A local may refer to others, in any order.
-func scopeOf(blocks hclsyntax.Blocks, vars map[string]cty.Value) *hcl.EvalContext {
-	values, locals := make(map[string]cty.Value), make(map[string]cty.Value)
-	var open []*hclsyntax.Attribute
-	for _, b := range blocks {
-		switch {
-		case b.Type == "variable" && labelOf(b) != "":
-			v, ok := vars[labelOf(b)]
-			if d := b.Body.Attributes["default"]; !ok && d != nil {
-				value, diags := d.Expr.Value(nil)
-				v, ok = value, !diags.HasErrors()
-			}
-			t, isKnown := variableTypeOf(b)
-			if !ok || !isKnown {
-				continue
-			}
-			if v, err := convert.Convert(v, t); err == nil {
-				values[labelOf(b)] = v
-			}
-		case b.Type == "locals":
-			for _, name := range attributesInOrder(b.Body) {
-				open = append(open, b.Body.Attributes[name])
-			}
-		}
-	}
-	scope := &hcl.EvalContext{Variables: map[string]cty.Value{"var": cty.ObjectVal(values)}}
-	for range open {
-		for _, a := range open {
-			if v, diags := a.Expr.Value(scope); !diags.HasErrors() {
-				locals[a.Name] = v
-			}
-		}
-		scope.Variables["local"] = cty.ObjectVal(locals)
-	}
-	return scope
-}
-
-// variableTypeOf returns the type of a variable that is a plain one.
-func variableTypeOf(b *hclsyntax.Block) (cty.Type, bool) {
-	if a := b.Body.Attributes["type"]; a != nil {
-		if t, ok := traversal(a.Expr); ok {
-			found, ok := map[string]cty.Type{"string": cty.String, "number": cty.Number, "int": cty.Number, "bool": cty.Bool}[path(t)]
-			return found, ok
-		}
-	}
-	return cty.NilType, false
-}
-
-// sameVariable reports whether two declarations mean the same, as where two
-// services each bring what they need.
-func sameVariable(a, b *hclsyntax.Block) bool {
-	ta, ok1 := variableTypeOf(a)
-	tb, ok2 := variableTypeOf(b)
-	da, db := a.Body.Attributes["default"], b.Body.Attributes["default"]
-	if !ok1 || !ok2 || ta != tb || (da == nil) != (db == nil) {
-		return false
-	}
-	if da == nil {
-		return true
-	}
-	va, diags := da.Expr.Value(nil)
-	vb, more := db.Expr.Value(nil)
-	return !diags.HasErrors() && !more.HasErrors() && va.RawEquals(vb)
-}
-
 // schemaOf returns what a table's schema attribute refers to.
 func schemaOf(table *hclsyntax.Block) string {
 	if a := table.Body.Attributes["schema"]; a != nil {
@@ -234,24 +121,4 @@ func schemaOf(table *hclsyntax.Block) string {
 		}
 	}
 	return fmt.Sprint(posOf(table.DefRange())) // unlike any other
-}
-
-// literal returns the string that an expression is without a context.
-func literal(x hclsyntax.Expression) (string, bool) {
-	v, diags := x.Value(nil)
-	if diags.HasErrors() || !v.IsKnown() || v.IsNull() || v.Type() != cty.String {
-		return "", false
-	}
-	return v.AsString(), true
-}
-
-func attributesInOrder(body *hclsyntax.Body) []string {
-	var names []string
-	for name := range body.Attributes {
-		names = append(names, name)
-	}
-	slices.SortFunc(names, func(a, b string) int {
-		return body.Attributes[a].SrcRange.Start.Byte - body.Attributes[b].SrcRange.Start.Byte
-	})
-	return names
 }

@@ -36,9 +36,10 @@ func TestMergeOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		column := realm.Schemas[0].Tables[0].Columns[0]
-		if c := (atlas.Comment{}); realm.Schemas[0].Name != "scratch" || len(column.Attrs) != 1 || *column.Attrs[0].(*atlas.Comment) != (atlas.Comment{Text: "eu_scratch"}) {
-			t.Fatalf("schema %q, column %+v, want the comment of all four files together, not %v", realm.Schemas[0].Name, column, c)
+		own := realm.Schemas[0]
+		comment, ok := own.Tables[0].Columns[0].Attrs[0].(*atlas.Comment)
+		if own.Name != "scratch" || !ok || comment.Text != "eu_scratch" {
+			t.Fatalf("got schema %q with the comment %+v", own.Name, comment)
 		}
 	}
 }
@@ -89,5 +90,37 @@ func TestEvaluateTwice(t *testing.T) {
 		if s.Name != name || len(s.Tables) != 1 {
 			t.Errorf("got schema %q with %d tables", s.Name, len(s.Tables))
 		}
+	}
+}
+
+// Two schemas may each have a table of a name, and a foreign key to the shared
+// one that is labelled with its schema.
+func TestSameNameInTwoSchemas(t *testing.T) {
+	t.Parallel()
+	src := source{path: "a.hcl", data: []byte(`
+		variable "schema" { type = string }
+		schema "identity" {}
+		schema "tenant" { name = var.schema }
+		table "identity" "users" {
+		  schema = schema.identity
+		  column "id" { type = int }
+		}
+		table "users" {
+		  schema = schema.tenant
+		  column "id" { type = int }
+		  foreign_key "users_id_fkey" {
+		    columns     = [column.id]
+		    ref_columns = [table.identity.users.column.id]
+		  }
+		}`)}
+	if diags := check(src); len(diags) > 0 {
+		t.Errorf("refused: %s", diags)
+	}
+	realm, err := evaluated(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if fk := realm.Schemas[1].Tables[0].ForeignKeys[0]; fk.RefTable.Schema.Name != "identity" {
+		t.Errorf("the foreign key refers to schema %q", fk.RefTable.Schema.Name)
 	}
 }

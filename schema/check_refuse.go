@@ -11,15 +11,18 @@ func (c *checker) refuse(at hcl.Range, what, parent, word, name string, known []
 	}
 	statement, inSQL := sayInSQL[key]
 	advice, instead := sayInstead[key]
-	if !inSQL && !instead {
+	of := " of " + name
+	if parent == "" {
+		of = ""
+	} else if !inSQL && !instead {
 		advice, instead = sayInstead["*."+word]
 	}
 	switch {
 	case inSQL:
-		c.errorf(at, "unsupported-"+what, "%s %q of %s would be ignored", what, word, name)
+		c.errorf(at, "unsupported-"+what, "%s %q%s would be ignored", what, word, of)
 		c.diags.Hintf("%s: %s", inPlainSQL, statement)
 	case instead:
-		c.errorf(at, "unsupported-"+what, "%s %q of %s is not supported", what, word, name)
+		c.errorf(at, "unsupported-"+what, "%s %q%s is not supported", what, word, of)
 		c.diags.Hintf("%s", advice)
 	default:
 		c.errorf(at, "unknown-"+what, "%s has no %s %q", name, what, word)
@@ -94,6 +97,7 @@ var sayInstead = map[string]string{
 	"role":               "roles belong to the server, not to a schema: create them there once",
 	"user":               "users belong to the server, not to a schema: create them there once",
 	"data":               "a data source reaches outside of the definition: give its value to an input variable",
+	"dynamic":            "write the blocks out",
 	"variable.sensitive": "values of variables are part of what a schema is, and not kept secret: leave it out",
 
 	"*.dynamic":  "write the blocks out",

@@ -42,15 +42,15 @@ func tableHazards(t *atlas.Table, change atlas.Change) []Hazard {
 	case *atlas.ModifyColumn:
 		var out []Hazard
 		if c.Change.Is(atlas.ChangeType) {
-			out = append(out, Hazard{Code: HazardDataDependent, Message: fmt.Sprintf("changes the type of %q.%q: fails where a value does not fit", t.Name, c.To.Name)})
+			out = append(out, Hazard{Code: HazardDataDependent, Message: changesType(t.Name, c.To.Name)})
 		}
 		if c.Change.Is(atlas.ChangeNull) && c.From.Type.Null && !c.To.Type.Null {
-			out = append(out, Hazard{Code: HazardDataDependent, Message: fmt.Sprintf("makes %q.%q NOT NULL: fails where a row has none", t.Name, c.To.Name)})
+			out = append(out, Hazard{Code: HazardDataDependent, Message: makesNotNull(t.Name, c.To.Name)})
 		}
 		return out
 	case *atlas.AddIndex:
 		if c.I.Unique {
-			return []Hazard{{Code: HazardDataDependent, Message: fmt.Sprintf("adds the unique index %q to %q: fails where rows are alike", c.I.Name, t.Name)}}
+			return []Hazard{{Code: HazardDataDependent, Message: addsUnique(t.Name, c.I.Name)}}
 		}
 	case *atlas.AddForeignKey:
 		return []Hazard{{Code: HazardDataDependent, Message: fmt.Sprintf("adds the foreign key %q to %q: fails where a row refers to nothing", c.F.Symbol, t.Name)}}
@@ -73,4 +73,22 @@ func attr[T atlas.Attr](attrs []atlas.Attr) (T, bool) {
 func isIdentity(c *atlas.Column) bool {
 	_, ok := attr[*postgres.Identity](c.Attrs)
 	return ok
+}
+
+// The sentences that the residue says as well.
+
+func changesType(table, column string) string {
+	return fmt.Sprintf("changes the type of %q.%q: fails where a value does not fit", table, column)
+}
+
+func makesNotNull(table, column string) string {
+	return fmt.Sprintf("makes %q.%q NOT NULL: fails where a row has none", table, column)
+}
+
+func addsUnique(table, index string) string {
+	return fmt.Sprintf("adds the unique index %q to %q: fails where rows are alike", index, table)
+}
+
+func addsConstraint(table, constraint string) string {
+	return fmt.Sprintf("adds the constraint %q to %q: fails where a row does not satisfy it", constraint, table)
 }

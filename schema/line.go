@@ -49,6 +49,7 @@ const (
 	KindSequence              Kind = "sequence" // owned by no column
 	KindFunction              Kind = "function"
 	KindProcedure             Kind = "procedure"
+	KindAggregate             Kind = "aggregate"
 	KindView                  Kind = "view"
 	KindMaterializedView      Kind = "materialized view"
 	KindMaterializedViewIndex Kind = "materialized view index"
@@ -64,7 +65,7 @@ const (
 // likely to need; dropping goes the other way.
 var creationOrder = []Kind{
 	KindEnum, KindDomain, KindComposite, KindRange, KindDomainConstraint,
-	KindSequence, KindTable, KindColumn, KindColumnOptions, KindOwnedSequence, KindNotNull, KindIdentity, KindFunction, KindProcedure, KindDefault,
+	KindSequence, KindTable, KindColumn, KindColumnOptions, KindOwnedSequence, KindNotNull, KindIdentity, KindFunction, KindProcedure, KindAggregate, KindDefault,
 	KindConstraint, KindIndex, KindReplicaIdentity, KindCluster,
 	KindView, KindMaterializedView, KindMaterializedViewIndex, KindStatistics, KindRule, KindTrigger, KindRowSecurity, KindPolicy,
 	KindComment, KindObjectComment,

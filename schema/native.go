@@ -46,7 +46,7 @@ func (Native) Create(ctx context.Context, bench *Bench, b *Blueprint) ([]Stateme
 		return nil, err
 	}
 	for _, s := range sql {
-		statements = append(statements, Statement{SQL: s, Transactional: true})
+		statements = append(statements, Statement{SQL: bench.sharedOnBench(s), Transactional: true})
 	}
 	return statements, nil
 }
@@ -88,7 +88,7 @@ func (Native) Plan(ctx context.Context, bench *Bench, b *Blueprint, to *Compiled
 	if err != nil {
 		return nil, fmt.Errorf("atlas: %w", err)
 	}
-	return planChanges(ctx, drv, changes)
+	return planChanges(ctx, drv, identitiesApart(changes))
 }
 
 // inspect reads the bench's schema, with the shared ones so that references

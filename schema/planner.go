@@ -82,6 +82,11 @@ func (p *Planner) Compile(ctx context.Context, b *Blueprint) (*Compiled, error) 
 	if err := bench.run(ctx, bench.Schema, statements); err != nil {
 		return nil, fmt.Errorf("the definition of %s does not work: %w", nameOf(b), err)
 	}
+	settled, err := bench.settle(ctx)
+	if err != nil {
+		return nil, err
+	}
+	statements = append(statements, settled...)
 	lines, err := bench.lines(ctx)
 	if err != nil {
 		return nil, err
@@ -131,44 +136,102 @@ func (p *Planner) Plan(ctx context.Context, b *Blueprint, from, made []Line) (*T
 		return nil, err
 	}
 	defer bench.Close()
-	absent, err := bench.rebuild(ctx, from)
+	growth, err := bench.grow(ctx, &from, to.Lines)
 	if err != nil {
 		return nil, err
 	}
-	t := &transition{bench: bench, blueprint: b, to: to, from: from, made: made, absent: absent}
+	t := &transition{bench: bench, blueprint: b, to: to, made: made, growth: growth}
+	if err := t.start(ctx, from); err != nil {
+		return nil, err
+	}
 	return t.plan(ctx, p.Engine)
 }
 
-// rebuild makes a copy of a live schema from its lines. It returns the objects
-// that it could not copy (an operator, say, or a function whose language is
-// not there); a structure that it could not copy is a RebuildError.
-func (b *Bench) rebuild(ctx context.Context, lines []Line) (absent []Line, err error) {
-	if _, err := b.ExecContext(ctx, "CREATE SCHEMA "+QuoteIdent(b.Schema)); err != nil {
-		return nil, err
+// rebuild makes a copy of a live schema from its lines. It returns the copy's
+// lines and where they differ.
+func (b *Bench) rebuild(ctx context.Context, lines []Line) (built []Line, lost []Difference, err error) {
+	if _, err := b.ExecContext(ctx, "DROP SCHEMA IF EXISTS "+QuoteIdent(b.Schema)+" CASCADE; CREATE SCHEMA "+QuoteIdent(b.Schema)); err != nil {
+		return nil, nil, err
 	}
 	localized := slices.Clone(lines)
 	for i := range localized {
 		localized[i].Definition = b.sharedOnBench(localized[i].Definition)
 	}
 	if _, err := b.runUntilStuck(ctx, residue(b.Schema, nil, localized)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	built, err := b.lines(ctx)
+	built, err = b.lines(ctx)
+	return built, Differences(built, lines), err
+}
+
+// settle makes what was created what a copy of it is. PostgreSQL prints some
+// expressions in a way that it reads as another one: x IN ('a', 'b') on a varchar
+// is not the same twice. Whoever evolves a schema, or copies it, goes by what is
+// printed; so that is made the definition, from the beginning. It returns the
+// statements for that.
+func (b *Bench) settle(ctx context.Context) ([]Statement, error) {
+	lines, err := b.lines(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var lost []Difference
-	for _, d := range Differences(built, lines) {
-		if d.Kind.IsStructure() || !d.Missing {
-			lost = append(lost, d)
-		} else {
-			absent = append(absent, Line{Kind: d.Kind, Table: d.Table, Name: d.Name, Definition: d.Want})
+	err = b.attempt(ctx, func() error {
+		_, lost, err = b.rebuild(ctx, lines)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var unstable []Line
+	for _, d := range lost {
+		l := Line{Kind: d.Kind, Table: d.Table, Name: d.Name, Definition: d.Want}
+		if !d.Missing && !d.Unexpected && replaceable(l) {
+			unstable = append(unstable, l)
 		}
 	}
-	if len(lost) > 0 {
-		return nil, &RebuildError{Differences: lost}
+	if len(unstable) == 0 {
+		return nil, nil
 	}
-	return absent, nil
+	return b.replace(ctx, unstable, lines)
+}
+
+// replaceable reports whether a line can be dropped and made anew without the
+// loss of a row.
+func replaceable(l Line) bool {
+	switch l.Kind {
+	case KindConstraint, KindIndex, KindDefault, KindDomainConstraint:
+		return true
+	case KindColumn:
+		return isGenerated(l.Definition)
+	case KindSequence:
+		return false
+	}
+	return !l.Kind.IsStructure() && planned(l.Kind)
+}
+
+// replace drops lines and makes them anew from their definitions, and then what
+// else has gone of the lines that there were.
+func (b *Bench) replace(ctx context.Context, some, all []Line) ([]Statement, error) {
+	out, err := b.runUntilStuck(ctx, residue(b.Schema, some, nil))
+	for round := 0; err == nil && round < 3; round++ {
+		var have, want []Line
+		if have, err = b.lines(ctx); err != nil {
+			break
+		}
+		if want = vanished(all, have); len(want) == 0 {
+			break
+		}
+		var ran []Statement
+		for i := range want {
+			want[i].Definition = b.sharedOnBench(want[i].Definition)
+		}
+		ran, err = b.runUntilStuck(ctx, residue(b.Schema, nil, want))
+		out = append(out, ran...)
+	}
+	for i := range out {
+		out[i].Comment = "as PostgreSQL prints it"
+	}
+	return out, err
 }
 
 // A RebuildError says that a copy of a live schema could not be built, so that

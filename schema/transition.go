@@ -2,6 +2,7 @@ package schema
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
@@ -10,15 +11,93 @@ type transition struct {
 	bench     *Bench
 	blueprint *Blueprint
 	to        *Compiled
-	from      []Line
+	from      []Line // what the bench holds
 	made      []Line
+	growth    []Statement // what has made the enums of the live schema those of from
 	absent    []Line // live objects that the bench's copy lacks
+	inexact   []Line // lines of the bench that are not quite the live ones: to be made anew
 }
 
-// plan runs the engine's plan and then the residue's on the bench, and looks
-// at what has come of it.
+// start builds a copy of the live schema on the bench. Where a line came out in
+// other words than the live one has, it is to be made anew if it is ours, and is
+// left out if it is not. A structure that cannot be copied is a RebuildError.
+func (t *transition) start(ctx context.Context, live []Line) error {
+	built, lost, err := t.bench.rebuild(ctx, live)
+	if err != nil {
+		return err
+	}
+	var strange []Line
+	var fatal []Difference
+	for _, d := range lost {
+		l := Line{Kind: d.Kind, Table: d.Table, Name: d.Name, Definition: d.Have}
+		wanted := Line{Kind: d.Kind, Table: d.Table, Name: d.Name, Definition: d.Want}
+		ours := d.Kind.IsStructure() || containsKey(t.made, l) || containsKey(t.to.Lines, l)
+		switch {
+		case d.Missing && !d.Kind.IsStructure():
+			t.absent = append(t.absent, wanted)
+		case d.Missing || d.Unexpected || !replaceable(wanted):
+			fatal = append(fatal, d)
+		case ours:
+			t.inexact = append(t.inexact, l)
+		default:
+			strange = append(strange, l)
+			t.absent = append(t.absent, wanted)
+		}
+	}
+	if len(fatal) > 0 {
+		return &RebuildError{Differences: fatal}
+	}
+	t.from = built
+	if len(strange) > 0 {
+		_, err = t.bench.runUntilStuck(ctx, residue(t.bench.Schema, strange, nil))
+	}
+	return err
+}
+
+// plan plans with as little cleared out of the engine's way as can be, and
+// where that leads nowhere, or not all the way, with more.
 func (t *transition) plan(ctx context.Context, engine Engine) (*Transition, error) {
-	drops, err := t.dropObjects(ctx)
+	sparing, err := t.attempt(ctx, engine, false)
+	if ctx.Err() != nil || err == nil && len(sparing.Unplanned) == 0 {
+		return sparing, err
+	}
+	thorough, failed := t.attempt(ctx, engine, true)
+	switch {
+	case failed == nil && (err != nil || len(thorough.Unplanned) < len(sparing.Unplanned)):
+		return thorough, nil
+	case err != nil:
+		return nil, err
+	}
+	return sparing, nil
+}
+
+// attempt plans and leaves the bench as it was.
+func (t *transition) attempt(ctx context.Context, engine Engine, thorough bool) (out *Transition, err error) {
+	err = t.bench.attempt(ctx, func() error {
+		out, err = t.run(ctx, engine, thorough)
+		return err
+	})
+	if err == nil {
+		out, err = t.inOrder(ctx, out)
+	}
+	if err != nil {
+		return nil, err
+	}
+	out.Statements = append(committed(t.growth, out.Statements), out.Statements...)
+	for i, s := range out.Statements {
+		out.Statements[i] = s.mapSQL(func(sql string) string { return resolveShared(templateOf(sql, t.bench), t.to.Shared) })
+	}
+	return out, nil
+}
+
+// run clears the way, runs the engine's plan and then the residue's, and looks
+// at what has come of it.
+func (t *transition) run(ctx context.Context, engine Engine, thorough bool) (*Transition, error) {
+	statements, err := t.clear(ctx, thorough)
+	if err != nil {
+		return nil, err
+	}
+	prepared, err := t.mend(ctx, func(d Difference) bool { return t.before(d, thorough) })
 	if err != nil {
 		return nil, err
 	}
@@ -26,132 +105,155 @@ func (t *transition) plan(ctx context.Context, engine Engine) (*Transition, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := t.bench.run(ctx, t.bench.Schema, planned); err != nil {
+	if planned, err = t.bench.runPlanned(ctx, planned); err != nil {
 		return nil, err
 	}
-	rest, lines, err := t.residue(ctx)
+	rest, err := t.mend(ctx, func(Difference) bool { return true })
+	if err != nil {
+		return nil, err
+	}
+	return t.look(ctx, slices.Concat(statements, prepared, planned, rest))
+}
+
+// look returns the transition that the statements have turned out to be.
+func (t *transition) look(ctx context.Context, statements []Statement) (*Transition, error) {
+	lines, err := t.bench.lines(ctx)
 	if err != nil {
 		return nil, err
 	}
 	lines = append(lines, t.absent...)
-	out := &Transition{To: FingerprintOf(lines)}
-	for _, s := range append(append(drops, planned...), rest...) {
-		out.Statements = append(out.Statements, s.mapSQL(func(sql string) string {
-			return resolveShared(templateOf(sql, t.bench), t.to.Shared)
-		}))
-	}
 	c := t.blueprint.Compare(lines, t.to.Lines, t.made)
-	out.Unplanned, out.Kept, out.Unmanaged = c.Differing, c.Kept, c.Unmanaged
-	return out, nil
+	return &Transition{
+		Statements: statements, To: FingerprintOf(lines),
+		Unplanned: c.Differing, Kept: c.Kept, Unmanaged: c.Unmanaged,
+	}, nil
 }
 
-// dropObjects drops the objects that a blueprint made and that are to change or
-// go, before tables that they depend on change under them.
-func (t *transition) dropObjects(ctx context.Context) ([]Statement, error) {
-	var gone []Line
-	for _, l := range t.from {
-		if !l.Kind.IsStructure() && t.managed(l) && !contains(t.to.Lines, l) {
-			gone = append(gone, l)
+// before reports whether a difference is mended before the engine's turn: what
+// the engine cannot make and may need, and where the way is cleared for it, the
+// types of columns too, since the engine knows no USING.
+func (t *transition) before(d Difference, thorough bool) bool {
+	switch d.Kind {
+	case KindDomain, KindDomainConstraint, KindComposite, KindRange, KindSequence, KindFunction, KindProcedure, KindAggregate:
+		return !d.Unexpected
+	case KindEnum:
+		return thorough && !d.Unexpected
+	case KindColumn:
+		return thorough && !d.Unexpected && !d.Missing && !isGenerated(d.Have+d.Want)
+	}
+	return false
+}
+
+// mend plans and runs the residue of the differences asked for, but for what is
+// kept by policy or not ours, until that helps no more: what is made anew may
+// lose a comment, say.
+func (t *transition) mend(ctx context.Context, asked func(Difference) bool) ([]Statement, error) {
+	var out []Statement
+	var before []Line
+	for {
+		from, want, err := t.residue(ctx, asked)
+		if all := slices.Concat(from, want); err != nil || len(all) == 0 || slices.Equal(all, before) {
+			return out, err
+		} else {
+			before = all
 		}
+		ran, err := t.bench.runUntilStuck(ctx, residue(t.bench.Schema, from, want))
+		if err != nil || len(ran) == 0 {
+			return out, err
+		}
+		out = append(out, ran...)
 	}
-	if len(gone) == 0 {
-		return nil, nil
-	}
-	return t.runResidue(ctx, residue(t.bench.Schema, gone, nil))
 }
 
-// managed reports whether a blueprint made the object: the one that the schema
-// was last brought to, or the one that it is to be brought to.
-func (t *transition) managed(l Line) bool {
-	return containsKey(t.made, l) || containsKey(t.to.Lines, l)
-}
-
-// residue plans and runs what the engine left, but for what is kept by policy
-// or not ours. It returns the statements that worked and the lines at the end.
-func (t *transition) residue(ctx context.Context) ([]Statement, []Line, error) {
+// residue returns the lines that differ of what was asked for: as they are, and
+// as they should be.
+func (t *transition) residue(ctx context.Context, asked func(Difference) bool) (from, want []Line, err error) {
 	have, err := t.bench.lines(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	differences := Differences(have, t.to.Lines)
-	var from, want []Line
 	for _, d := range differences {
-		if t.blueprint.Diff.keeps(d, differences) || d.unmanaged(t.made) {
+		if !planned(d.Kind) || !asked(d) || t.blueprint.Diff.keeps(d, differences) || d.unmanaged(t.made) {
 			continue
 		}
 		if !d.Missing {
-			from = append(from, Line{Kind: d.Kind, Table: d.Table, Name: d.Name, Definition: t.bench.sharedOnBench(d.Have)})
+			from = append(from, t.onBench(d, d.Have))
 		}
 		if !d.Unexpected {
-			want = append(want, Line{Kind: d.Kind, Table: d.Table, Name: d.Name, Definition: t.bench.sharedOnBench(d.Want)})
+			want = append(want, t.onBench(d, d.Want))
 		}
 	}
-	if len(from)+len(want) == 0 {
-		return nil, have, nil
+	return from, want, nil
+}
+
+func (t *transition) onBench(d Difference, definition string) Line {
+	return Line{Kind: d.Kind, Table: d.Table, Name: d.Name, Definition: t.bench.sharedOnBench(definition)}
+}
+
+// inOrder puts what may not run in a transaction behind all that may, which is
+// how a plan is applied, and behind it what does not work without it.
+func (t *transition) inOrder(ctx context.Context, planned *Transition) (out *Transition, err error) {
+	if !slices.ContainsFunc(planned.Statements, func(s Statement) bool { return !s.Transactional }) {
+		return planned, nil
 	}
-	statements, err := t.runResidue(ctx, residue(t.bench.Schema, from, want))
-	if err != nil {
+	err = t.bench.attempt(ctx, func() error {
+		first, last, err := t.split(ctx, planned.Statements)
+		if err != nil {
+			return err
+		}
+		if err := t.bench.run(ctx, t.bench.Schema, last); err != nil {
+			return err
+		}
+		out, err = t.look(ctx, append(first, last...))
+		return err
+	})
+	return out, err
+}
+
+// split runs the statements that work in a transaction of their own and returns
+// them apart from the others.
+func (t *transition) split(ctx context.Context, statements []Statement) (first, last []Statement, err error) {
+	if err := t.bench.enter(ctx, t.bench.Schema); err != nil {
 		return nil, nil, err
 	}
-	lines, err := t.bench.lines(ctx)
-	return statements, lines, err
-}
-
-func (t *transition) runResidue(ctx context.Context, statements []string) ([]Statement, error) {
-	ran, err := t.bench.runUntilStuck(ctx, statements)
-	if err != nil {
-		return nil, err
-	}
-	var out []Statement
-	for _, sql := range ran {
-		out = append(out, Statement{SQL: sql, Comment: "what Atlas does not see", Transactional: true})
-	}
-	return out, nil
-}
-
-// sharedOnBench puts the scratch names of shared schemas into a definition that
-// names the real ones, as "identity.users" in a foreign key.
-func (b *Bench) sharedOnBench(definition string) string {
-	for name, scratch := range b.Shared {
-		definition = replaceQualifier(definition, bareIdent(name)+".", scratch+".")
-	}
-	return definition
-}
-
-// replaceQualifier replaces a schema's qualifier where it begins a name: not
-// within a longer identifier. Where it does so in a text by mistake, the copy
-// differs from the original, and that is found.
-func replaceQualifier(s, qualifier, with string) string {
-	var out strings.Builder
-	for {
-		i := strings.Index(s, qualifier)
-		if i < 0 {
-			return out.String() + s
+	for _, s := range statements {
+		if s.Transactional {
+			failure, err := t.bench.try(ctx, s.SQL)
+			if err != nil {
+				return nil, nil, err
+			}
+			s.Transactional = failure == nil
 		}
-		out.WriteString(s[:i])
-		if i > 0 && strings.ContainsAny(s[i-1:i], `abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_$".`) {
-			out.WriteString(qualifier)
+		if s.Transactional {
+			first = append(first, s)
 		} else {
-			out.WriteString(with)
+			last = append(last, s)
 		}
-		s = s[i+len(qualifier):]
 	}
+	return first, last, nil
 }
 
-func contains(lines []Line, l Line) bool {
-	for _, o := range lines {
-		if o == l {
-			return true
-		}
-	}
-	return false
-}
+func contains(lines []Line, l Line) bool { return slices.Contains(lines, l) }
 
 func containsKey(lines []Line, l Line) bool {
-	for _, o := range lines {
-		if o.key() == l.key() {
-			return true
+	return slices.ContainsFunc(lines, func(o Line) bool { return o.key() == l.key() })
+}
+
+// vanished returns the lines of before whose subject is not in after.
+func vanished(before, after []Line) []Line {
+	left := make(map[Line]bool, len(after))
+	for _, l := range after {
+		left[l.key()] = true
+	}
+	var out []Line
+	for _, l := range before {
+		if !left[l.key()] {
+			out = append(out, l)
 		}
 	}
-	return false
+	return out
 }
+
+// cascade turns a drop into one that takes along what depends on it.
+func cascade(drop string) string { return strings.TrimSuffix(drop, ";") + " CASCADE" }

@@ -55,11 +55,7 @@ func (b *Bench) run(ctx context.Context, schema string, statements []Statement) 
 		return err
 	}
 	for _, s := range statements {
-		sql := s.SQL
-		if !s.Transactional {
-			sql = strings.Replace(sql, " CONCURRENTLY", "", 1)
-		}
-		if _, err := b.ExecContext(ctx, sql); err != nil {
+		if _, err := b.ExecContext(ctx, inTransaction(s)); err != nil {
 			return &StatementError{Statement: s, Err: err}
 		}
 	}
@@ -82,50 +78,104 @@ func (b *Bench) attempt(ctx context.Context, f func() error) error {
 	return errors.Join(err, undo)
 }
 
-// runUntilStuck runs the statements in whatever order works: those that fail
-// are tried again after the others, until a round helps none of them. It
-// returns those that ran, in the order in which they did.
-func (b *Bench) runUntilStuck(ctx context.Context, statements []string) ([]string, error) {
+// runUntilStuck runs remedies in whatever order works: those that fail are tried
+// again after the others, until a round helps none of them. It returns the
+// statements that ran, in the order in which they did.
+func (b *Bench) runUntilStuck(ctx context.Context, remedies []remedy) ([]Statement, error) {
 	if err := b.enter(ctx, b.Schema); err != nil {
 		return nil, err
 	}
-	var ran []string
-	for len(statements) > 0 {
-		var failed []string
-		for _, s := range statements {
-			ok, err := b.try(ctx, s)
+	var ran []Statement
+	for len(remedies) > 0 {
+		var failed []remedy
+		for _, r := range remedies {
+			sql, err := b.tryWays(ctx, r.ways)
 			if err != nil {
 				return nil, err
 			}
-			if ok {
-				ran = append(ran, s)
+			if sql != "" {
+				ran = append(ran, Statement{SQL: sql, Comment: "what Atlas does not see", Transactional: true, Hazards: r.hazards})
 			} else {
-				failed = append(failed, s)
+				failed = append(failed, r)
+			}
+		}
+		if len(failed) == len(remedies) {
+			break
+		}
+		remedies = failed
+	}
+	return ran, nil
+}
+
+// tryWays returns the first of the statements that works, or "".
+func (b *Bench) tryWays(ctx context.Context, ways []string) (string, error) {
+	for _, sql := range ways {
+		if failure, err := b.try(ctx, sql); failure == nil {
+			return sql, err
+		} else if err != nil {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
+// runPlanned runs an engine's statements. One that fails is tried again after
+// the others: a plan may take a name before it has freed it. It returns them in
+// the order in which they worked.
+func (b *Bench) runPlanned(ctx context.Context, statements []Statement) ([]Statement, error) {
+	if err := b.enter(ctx, b.Schema); err != nil {
+		return nil, err
+	}
+	var ran []Statement
+	for len(statements) > 0 {
+		var failed []Statement
+		var first error
+		for _, s := range statements {
+			failure, err := b.try(ctx, inTransaction(s))
+			if err != nil {
+				return nil, err
+			}
+			if failure == nil {
+				ran = append(ran, s)
+				continue
+			}
+			failed = append(failed, s)
+			if first == nil {
+				first = &StatementError{Statement: s, Err: failure}
 			}
 		}
 		if len(failed) == len(statements) {
-			break
+			return nil, first
 		}
 		statements = failed
 	}
 	return ran, nil
 }
 
-// try runs one statement and reports whether it worked; where it did not, the
-// bench is as it was. An error means that the bench itself is lost.
-func (b *Bench) try(ctx context.Context, statement string) (bool, error) {
-	if _, err := b.ExecContext(ctx, "SAVEPOINT try"); err != nil {
-		return false, err
+// inTransaction returns a statement's SQL without the CONCURRENTLY of those
+// that may not run in a transaction.
+func inTransaction(s Statement) string {
+	if s.Transactional {
+		return s.SQL
 	}
-	if _, err := b.ExecContext(ctx, statement); err != nil {
+	return strings.Replace(s.SQL, " CONCURRENTLY", "", 1)
+}
+
+// try runs one statement and returns why it failed, if it did; the bench is then
+// as it was. An error means that the bench itself is lost.
+func (b *Bench) try(ctx context.Context, statement string) (failure, err error) {
+	if _, err := b.ExecContext(ctx, "SAVEPOINT try"); err != nil {
+		return nil, err
+	}
+	if _, failure = b.ExecContext(ctx, statement); failure != nil {
 		if ctx.Err() != nil {
-			return false, ctx.Err()
+			return failure, ctx.Err()
 		}
 		_, err = b.ExecContext(ctx, "ROLLBACK TO SAVEPOINT try")
-		return false, err
+		return failure, err
 	}
-	_, err := b.ExecContext(ctx, "RELEASE SAVEPOINT try")
-	return true, err
+	_, err = b.ExecContext(ctx, "RELEASE SAVEPOINT try")
+	return nil, err
 }
 
 // lines returns the lines of the schema being worked on, as they would be in a

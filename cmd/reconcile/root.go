@@ -70,7 +70,7 @@ Exit codes:
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use: "reconcile", Short: "Makes PostgreSQL's tenant schemas equal to files", Long: long, Example: examples,
-		SilenceUsage: true, SilenceErrors: true, Args: noArguments,
+		SilenceUsage: true, SilenceErrors: true, Args: noArguments, SuggestionsMinimumDistance: 2,
 		PersistentPreRunE: a.prepare,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return a.reconcile(cmd.Context()) },
 	}
@@ -79,7 +79,19 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetHelpTemplate(root.HelpTemplate() + exitCodes)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(a.validateCommand(), a.statusCommand(), a.diffCommand(), a.dbCommand(), a.versionCommand())
+	needsShell(root)
 	return root
+}
+
+// needsShell makes cobra's own completion command refuse to print its help in
+// place of a script.
+func needsShell(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.RunE = func(*cobra.Command, []string) error { return usagef("completion takes a shell: bash, zsh, fish or powershell") }
+		}
+	}
 }
 
 func noArguments(cmd *cobra.Command, args []string) error {

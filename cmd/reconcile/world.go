@@ -115,6 +115,9 @@ func (a *app) override(p *state.Policy) {
 	if a.options.maxFailures > 0 {
 		p.MaxFailures = a.options.maxFailures
 	}
+	if a.options.allowDestructive {
+		p.Destructive = state.DestructiveAllow
+	}
 }
 
 // revision is the git commit of a folder, or "" where there is none.
@@ -225,7 +228,7 @@ func (w *world) planner(progress func(reconcile.Event)) *reconcile.Planner {
 	}
 	return &reconcile.Planner{
 		Engine: schema.Native{}, Databases: databases, ToolVersion: version(), Nonce: nonce, Progress: progress,
-		AllowDestructive: w.app.options.allowDestructive || w.desired.Policy.Destructive == state.DestructiveAllow,
+		AllowDestructive: w.desired.Policy.Destructive == state.DestructiveAllow,
 		Adopt:            w.app.options.adopt,
 		Workbench: func(ctx context.Context, db reconcile.Database, dev string) (schema.Workbench, error) {
 			if dev == "" {

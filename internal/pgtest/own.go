@@ -93,7 +93,7 @@ func (o *Own) remove() {
 
 // ownPrefix begins the path of the folder of each server of a test's own; the number of the test process follows.
 func ownPrefix() string {
-	return filepath.Join(os.TempDir(), fmt.Sprintf("tenantry-own-%d-", os.Getuid()))
+	return filepath.Join(tempDir(), fmt.Sprintf("tenantry-own-%d-", os.Getuid()))
 }
 
 // sweepOwn removes what killed test processes have left, running servers included.

@@ -32,14 +32,17 @@ const Bin = "TENANTRY_TEST_POSTGRES"
 var inMain bool
 
 // Main runs the tests of a package, leaves the server, and exits.
-func Main(m *testing.M) {
+func Main(m *testing.M) { os.Exit(Run(m)) }
+
+// Run is Main for a test main that has something to do after the tests: it returns the exit code. m is a *testing.M.
+func Run(m interface{ Run() int }) int {
 	inMain = true
 	code := m.Run()
 	if err := closeShared(); err != nil {
 		fmt.Fprintln(os.Stderr, "pgtest:", err)
 		code = max(code, 1)
 	}
-	os.Exit(code)
+	return code
 }
 
 var (
@@ -69,7 +72,7 @@ func openShared() (*embedded.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(os.TempDir(), fmt.Sprintf("tenantry-test-%d-%d", os.Getuid(), bin.Major))
+	dir := filepath.Join(tempDir(), fmt.Sprintf("tenantry-test-%d-%d", os.Getuid(), bin.Major))
 	if err := claim(dir); err != nil {
 		return nil, err
 	}
@@ -120,4 +123,16 @@ func options(dir, bin string) embedded.Options {
 		"synchronous_commit": "off",
 		"max_connections":    "200",
 	}}
+}
+
+// tempDir is where servers of tests keep their data: in memory where the system
+// has a folder for that, because making and dropping databases by the hundred is
+// mostly making and dropping files.
+func tempDir() string {
+	const memory = "/dev/shm"
+	if probe, err := os.MkdirTemp(memory, "tenantry-probe-"); err == nil {
+		os.Remove(probe)
+		return memory
+	}
+	return os.TempDir()
 }

@@ -15,46 +15,93 @@ import (
 
 // ApplyStep implements reconcile.Database. A step whose statements all run in a
 // transaction costs three round trips: begin, lock and look; the statements and
-// look again; record and commit.
+// look again; record and commit. Others go part by part, and each part records
+// the place between the old and the new that it has come to.
 func (db *DB) ApplyStep(ctx context.Context, w reconcile.Work) error {
-	var inside, after []schema.Statement
-	for _, s := range w.Statements {
-		if s.Transactional {
-			inside = append(inside, s)
-		} else {
-			after = append(after, s)
+	parts := inParts(w.Statements)
+	for i, part := range parts {
+		to := ""
+		if i == len(parts)-1 {
+			to = w.To
 		}
-	}
-	if len(after) == 0 {
-		return db.applyInside(ctx, w, inside, w.To)
-	}
-	if len(inside) > 0 {
-		if err := db.applyInside(ctx, w, inside, ""); err != nil {
+		if !part[0].Transactional {
+			if err := db.applyOutside(ctx, w, part, i == 0); err != nil {
+				return err
+			}
+			w.Base = "" // whatever it is now: the part has been checked, and recorded what it left
+		}
+		result, err := db.applyInside(ctx, w, part, to)
+		if err != nil {
 			return err
 		}
-		w.Base = "" // unknown now: a place between the old and the new
+		w.Base = result
 	}
-	for _, s := range after {
+	return nil
+}
+
+// inParts cuts statements where those that run in a transaction and those that
+// do not follow each other.
+func inParts(statements []schema.Statement) (parts [][]schema.Statement) {
+	for i, s := range statements {
+		if i == 0 || s.Transactional != statements[i-1].Transactional {
+			parts = append(parts, nil)
+		}
+		parts[len(parts)-1] = append(parts[len(parts)-1], s)
+	}
+	return parts
+}
+
+// applyOutside runs statements that may not run in a transaction.
+func (db *DB) applyOutside(ctx context.Context, w reconcile.Work, statements []schema.Statement, first bool) error {
+	if first {
+		if err := db.checkBase(ctx, w); err != nil {
+			return err
+		}
+	}
+	for _, s := range statements {
 		sql := s.For(w.Target.Schema)
 		if _, err := db.pool.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
 			return db.statementError(w, sql, err)
 		}
 	}
-	w.Statements = after
-	return db.applyInside(ctx, w, nil, w.To)
+	return nil
 }
 
-// applyInside runs statements in one transaction with their record. to is the
-// fingerprint that they must end with; "" accepts whatever comes out, which is
-// then a place between the old and the new.
-func (db *DB) applyInside(ctx context.Context, w reconcile.Work, statements []schema.Statement, to string) error {
+// checkBase makes sure that the target is what the step starts from.
+func (db *DB) checkBase(ctx context.Context, w reconcile.Work) error {
+	return db.onTarget(ctx, w, func(t *targetTx) error {
+		if err := t.begin(ctx); err != nil {
+			return err
+		}
+		if t.fingerprint != w.Base {
+			return &reconcile.StaleError{Key: t.key}
+		}
+		return simple(ctx, t.conn, "COMMIT")
+	})
+}
+
+// applyInside runs statements in one transaction with their record and returns
+// the fingerprint that they end with. It must be to; "" accepts whatever it is,
+// a place between the old and the new. Statements that do not run in a
+// transaction have run already, and are only recorded.
+func (db *DB) applyInside(ctx context.Context, w reconcile.Work, statements []schema.Statement, to string) (result string, err error) {
+	err = db.onTarget(ctx, w, func(t *targetTx) error {
+		err := t.run(ctx, statements, to)
+		result = t.fingerprint
+		return err
+	})
+	return result, err
+}
+
+// onTarget runs f on a connection, and rolls back what f leaves open.
+func (db *DB) onTarget(ctx context.Context, w reconcile.Work, f func(*targetTx) error) error {
 	conn, err := db.pool.Acquire(ctx)
 	if err != nil {
 		return db.wrap(err)
 	}
 	defer conn.Release()
 	t := &targetTx{db: db, conn: conn.Conn(), work: w, key: reconcile.Key{Database: db.name, Schema: w.Target.Schema}}
-	err = t.run(ctx, statements, to)
+	err = f(t)
 	if err != nil && !t.conn.IsClosed() {
 		undoCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
@@ -65,7 +112,7 @@ func (db *DB) applyInside(ctx context.Context, w reconcile.Work, statements []sc
 	return err
 }
 
-// targetTx is the transaction of one target.
+// targetTx is a transaction on one target.
 type targetTx struct {
 	db   *DB
 	conn *pgx.Conn
@@ -81,21 +128,23 @@ func (t *targetTx) run(ctx context.Context, statements []schema.Statement, to st
 	if err := t.begin(ctx); err != nil {
 		return err
 	}
-	if len(statements) > 0 && t.fingerprint != t.work.Base {
-		return &reconcile.StaleError{Key: t.key}
-	}
-	if t.work.OnlyIfEmpty {
-		if err := t.checkEmpty(ctx, statements); err != nil {
+	if statements[0].Transactional {
+		if t.fingerprint != t.work.Base {
+			return &reconcile.StaleError{Key: t.key}
+		}
+		if t.work.OnlyIfEmpty {
+			if err := t.checkEmpty(ctx, statements); err != nil {
+				return err
+			}
+		}
+		if err := t.statements(ctx, statements); err != nil {
 			return err
 		}
-	}
-	if err := t.statements(ctx, statements); err != nil {
-		return err
 	}
 	if to != "" && t.fingerprint != to {
 		return &reconcile.NotConvergedError{Key: t.key, Have: t.fingerprint, Want: to}
 	}
-	return t.commit(ctx, statements, to)
+	return t.commit(ctx, statements, to == "")
 }
 
 // begin is the first round trip: settings, the target's lock, and what is there.
@@ -157,9 +206,6 @@ func (t *targetTx) checkEmpty(ctx context.Context, statements []schema.Statement
 
 // statements is the second round trip: all of them, and what is there then.
 func (t *targetTx) statements(ctx context.Context, statements []schema.Statement) error {
-	if len(statements) == 0 {
-		return nil
-	}
 	batch := &pgx.Batch{}
 	running := -1 // the statement whose answer is awaited
 	queue := func(i int, sql string) {
@@ -181,30 +227,23 @@ func (t *targetTx) statements(ctx context.Context, statements []schema.Statement
 }
 
 // commit is the third round trip: the record, in the same transaction.
-func (t *targetTx) commit(ctx context.Context, statements []schema.Statement, to string) error {
+func (t *targetTx) commit(ctx context.Context, statements []schema.Statement, between bool) error {
 	r := t.work.Target
 	r.Fingerprint, r.Token, r.AppliedAt = t.parts, t.token, time.Now()
-	if to == "" {
-		r.Blueprint, r.Token = "", "" // not there yet: look again, whatever happens next
+	upsert := upsertTarget
+	if between {
+		r.Status, upsert = reconcile.StatusBetween, upsertBetween
 	}
-	done := statements
-	if len(done) == 0 {
-		done = t.work.Statements
-	}
-	var sql, reverse []string
-	for _, s := range done {
+	var sql []string
+	reverse := []string{}
+	for i, s := range statements {
 		sql = append(sql, s.For(r.Schema))
-	}
-	for i := len(done) - 1; i >= 0; i-- {
-		for _, undo := range done[i].Reverse {
+		for _, undo := range statements[len(statements)-1-i].Reverse {
 			reverse = append(reverse, schema.Render(undo, r.Schema))
 		}
 	}
-	if reverse == nil {
-		reverse = []string{}
-	}
 	batch := &pgx.Batch{}
-	batch.Queue(upsertTarget, recordArgs(t.work.Run, r)...)
+	batch.Queue(upsert, recordArgs(t.work.Run, r)...)
 	batch.Queue("INSERT INTO tenantry.change (run, schema, tenant, base, result, statements, reverse) VALUES ($1, $2, $3, $4, $5, $6, $7)",
 		t.work.Run.ID, r.Schema, r.Tenant, t.work.Base, t.fingerprint, sql, reverse)
 	batch.Queue("COMMIT")

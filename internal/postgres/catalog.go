@@ -49,9 +49,9 @@ WITH ns AS MATERIALIZED (
 // and hash joins. Left to itself on a fresh database, the planner has chosen a
 // nested loop of whole catalogs, a hundred times slower.
 func steer(schemas int) string {
-	const settings = "SET LOCAL search_path = pg_catalog; SET LOCAL jit = off; SET LOCAL join_collapse_limit = 1; "
+	const settings = "SET LOCAL search_path = pg_catalog; SET LOCAL jit = off; "
 	if schemas <= fewSchemas {
-		return settings + "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_nestloop = on"
+		return settings + "SET LOCAL join_collapse_limit = 1; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_nestloop = on"
 	}
 	return settings + "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = off; SET LOCAL enable_nestloop = off; SET LOCAL work_mem = '64MB'"
 }
@@ -118,7 +118,7 @@ func parts(version int) []part {
 				CASE WHEN o.relkind = 'p' THEN 'PARTITION BY ' || pg_get_partkeydef(o.oid) END,
 				CASE WHEN o.relkind = 'f' THEN (SELECT 'SERVER ' || quote_ident(s.srvname) FROM pg_foreign_table f JOIN pg_foreign_server s ON s.oid = f.ftserver WHERE f.ftrelid = o.oid) END,
 				(SELECT 'USING ' || quote_ident(m.amname) FROM pg_am m WHERE m.oid = o.relam AND m.amname <> 'heap'),
-				'WITH (' || array_to_string(o.reloptions, ', ') || ')',
+				'WITH (' || array_to_string(o.reloptions || (SELECT array_agg('toast.' || x ORDER BY i) FROM pg_class t, unnest(t.reloptions) WITH ORDINALITY u (x, i) WHERE t.oid = o.reltoastrelid), ', ') || ')',
 				(SELECT 'TABLESPACE ' || quote_ident(s.spcname) FROM pg_tablespace s WHERE s.oid = o.reltablespace))`),
 			from: `FROM rel o WHERE ` + tableKinds},
 		{kind: "replica identity", table: "''", name: "o.relname",
@@ -180,7 +180,7 @@ func parts(version int) []part {
 			def:  printed(`pg_get_ruledef(r.oid, true)`),
 			from: `FROM rel o JOIN pg_rewrite r ON r.ev_class = o.oid AND r.rulename <> '_RETURN'`},
 		{kind: "row security", table: "''", name: "o.relname",
-			def:  `CASE WHEN o.relforcerowsecurity THEN 'FORCE' ELSE '' END`,
+			def:  `concat_ws(' ', CASE WHEN NOT o.relrowsecurity THEN 'DISABLED' END, CASE WHEN o.relforcerowsecurity THEN 'FORCE' END)`,
 			from: `FROM rel o WHERE o.relrowsecurity OR o.relforcerowsecurity`},
 		{kind: "policy", table: "o.relname", name: "p.polname",
 			def: printed(`concat_ws(' ', CASE WHEN p.polpermissive THEN 'AS PERMISSIVE' ELSE 'AS RESTRICTIVE' END,
@@ -190,12 +190,16 @@ func parts(version int) []part {
 			from: `FROM rel o JOIN pg_policy p ON p.polrelid = o.oid`},
 		{kind: "(CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END)", table: "''",
 			name: printed(`quote_ident(p.proname) || '(' || pg_get_function_identity_arguments(p.oid) || ')'`),
-			def: printed(`CASE WHEN p.prokind = 'a' THEN (SELECT concat_ws(', ', 'SFUNC = ' || g.aggtransfn::text, 'STYPE = ' || format_type(g.aggtranstype, NULL),
-					CASE WHEN g.aggfinalfn <> 0 THEN 'FINALFUNC = ' || g.aggfinalfn::text END, 'INITCOND = ' || quote_literal(g.agginitval)) FROM pg_aggregate g WHERE g.aggfnoid = p.oid)
+			def: printed(`CASE WHEN p.prokind = 'a' THEN (SELECT ` + aggregateDefinition + ` FROM pg_aggregate g WHERE g.aggfnoid = p.oid)
 				ELSE substr(pg_get_functiondef(p.oid), length('CREATE OR REPLACE ' || CASE p.prokind WHEN 'p' THEN 'PROCEDURE ' ELSE 'FUNCTION ' END || quote_ident(o.nspname) || '.') + 1) END`),
 			from: `FROM o JOIN pg_proc p ON p.oid = o.objid WHERE o.classid = 'pg_proc'::regclass`},
 		{kind: "statistics", table: "''", name: "x.stxname",
-			def:  printed(`substr(pg_get_statisticsobjdef(x.oid), length('CREATE STATISTICS ' || quote_ident(o.nspname) || '.' || quote_ident(x.stxname)) + 2)`),
+			// Put together here, because pg_get_statisticsobjdef lists the columns in the order in which they were added.
+			def: printed(`(SELECT CASE WHEN count(*) > 0 AND x.stxkind::text[] <> ARRAY['e'] THEN '(' || string_agg(CASE k WHEN 'd' THEN 'ndistinct' WHEN 'f' THEN 'dependencies' WHEN 'm' THEN 'mcv' END, ', ' ORDER BY k) || ') ' ELSE '' END
+				FROM unnest(x.stxkind::text[]) k WHERE k <> 'e') || 'ON ' || concat_ws(', ',
+				(SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attname COLLATE "C") FROM pg_attribute a WHERE a.attrelid = x.stxrelid AND a.attnum = ANY (x.stxkeys)),
+				array_to_string(pg_get_statisticsobjdef_expressions(x.oid), ', '))
+				|| ' FROM ' || x.stxrelid::regclass::text`),
 			from: `FROM o JOIN pg_statistic_ext x ON x.oid = o.objid WHERE o.classid = 'pg_statistic_ext'::regclass`},
 		// Whatever else a schema can hold is at least named, so that nothing passes unseen.
 		{kind: "(i.type)", table: "''", name: "coalesce(i.name, substr(i.identity, length(i.schema) + 2))", def: "''",
@@ -227,6 +231,19 @@ func parts(version int) []part {
 const relationComment = `CASE WHEN o.relkind IN ('r', 'p', 'f') THEN 'comment' ELSE 'object comment' END`
 
 const columnsOf = `FROM rel o JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped WHERE ` + tableKinds
+
+// aggregateDefinition prints a row g of pg_aggregate, and p of pg_proc, as CREATE
+// AGGREGATE takes it.
+const aggregateDefinition = `concat_ws(', ', 'SFUNC = ' || g.aggtransfn::text, 'STYPE = ' || format_type(g.aggtranstype, NULL), CASE WHEN g.aggtransspace <> 0 THEN 'SSPACE = ' || g.aggtransspace END,
+	CASE WHEN g.aggfinalfn <> 0 THEN 'FINALFUNC = ' || g.aggfinalfn::text || ', FINALFUNC_MODIFY = ' || CASE g.aggfinalmodify WHEN 'r' THEN 'READ_ONLY' WHEN 's' THEN 'SHAREABLE' ELSE 'READ_WRITE' END END, CASE WHEN g.aggfinalextra THEN 'FINALFUNC_EXTRA' END,
+	CASE WHEN g.aggcombinefn <> 0 THEN 'COMBINEFUNC = ' || g.aggcombinefn::text END,
+	CASE WHEN g.aggserialfn <> 0 THEN 'SERIALFUNC = ' || g.aggserialfn::text || ', DESERIALFUNC = ' || g.aggdeserialfn::text END,
+	'INITCOND = ' || quote_literal(g.agginitval),
+	CASE WHEN g.aggmtransfn <> 0 THEN 'MSFUNC = ' || g.aggmtransfn::text || ', MINVFUNC = ' || g.aggminvtransfn::text || ', MSTYPE = ' || format_type(g.aggmtranstype, NULL) END,
+	CASE WHEN g.aggmtransspace <> 0 THEN 'MSSPACE = ' || g.aggmtransspace END,
+	CASE WHEN g.aggmfinalfn <> 0 THEN 'MFINALFUNC = ' || g.aggmfinalfn::text || ', MFINALFUNC_MODIFY = ' || CASE g.aggmfinalmodify WHEN 'r' THEN 'READ_ONLY' WHEN 's' THEN 'SHAREABLE' ELSE 'READ_WRITE' END END, CASE WHEN g.aggmfinalextra THEN 'MFINALFUNC_EXTRA' END,
+	'MINITCOND = ' || quote_literal(g.aggminitval), CASE WHEN g.aggsortop <> 0 THEN 'SORTOP = ' || (SELECT q.oprname FROM pg_operator q WHERE q.oid = g.aggsortop) END,
+	CASE p.proparallel WHEN 's' THEN 'PARALLEL = SAFE' WHEN 'r' THEN 'PARALLEL = RESTRICTED' END, CASE WHEN g.aggkind = 'h' THEN 'HYPOTHETICAL' END)`
 
 // sequenceOptions prints a row s of pg_sequence as CREATE SEQUENCE takes it.
 const sequenceOptions = `format('START WITH %s INCREMENT BY %s MINVALUE %s MAXVALUE %s CACHE %s', s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache) || CASE WHEN s.seqcycle THEN ' CYCLE' ELSE '' END`

@@ -51,7 +51,7 @@ CREATE TABLE tenantry.target (
 	structure text NOT NULL, -- the fingerprint it then had
 	objects text NOT NULL,
 	token text NOT NULL, -- while the catalog rows have it, the fingerprint still stands
-	status text NOT NULL, -- applied, failed
+	status text NOT NULL, -- applied, between (a step is half done), failed
 	error text NOT NULL,
 	applied_at timestamptz, -- when it was last changed
 	attempted_at timestamptz NOT NULL, -- when a run last did something about it
@@ -193,6 +193,13 @@ const upsertTarget = `INSERT INTO tenantry.target (schema, tenant, shared, bluep
 	ON CONFLICT (schema) DO UPDATE SET tenant = excluded.tenant, shared = excluded.shared, blueprint = excluded.blueprint, structure = excluded.structure,
 		objects = excluded.objects, token = excluded.token, status = excluded.status, error = excluded.error, applied_at = coalesce(excluded.applied_at, tenantry.target.applied_at),
 		attempted_at = excluded.attempted_at, run = excluded.run`
+
+// upsertBetween records a place between the old and the new: what the target was
+// last brought to stands until it is brought to another.
+const upsertBetween = `INSERT INTO tenantry.target (schema, tenant, shared, blueprint, structure, objects, token, status, error, applied_at, attempted_at, run)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp(), $11)
+	ON CONFLICT (schema) DO UPDATE SET structure = excluded.structure, objects = excluded.objects, token = excluded.token,
+		status = excluded.status, error = excluded.error, applied_at = excluded.applied_at, attempted_at = excluded.attempted_at, run = excluded.run`
 
 func recordArgs(run reconcile.Run, r reconcile.Record) []any {
 	var appliedAt *time.Time

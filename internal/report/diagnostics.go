@@ -48,7 +48,8 @@ func (d *diagnostics) headline(one diag.Diagnostic) {
 
 const (
 	excerptIndent = "    "
-	excerptWidth  = 120 // where the terminal's is not known
+	excerptWidth  = 120   // where the terminal's is not known
+	reach         = 1_000 // as far from a position nobody looks, in bytes
 )
 
 // excerpt writes the line of a position and a caret under its column.
@@ -63,7 +64,8 @@ func (d *diagnostics) excerpt(pos diag.Pos) {
 	if d.style.Width > 0 {
 		width = max(d.style.Width, narrowest)
 	}
-	before, after := window(shown(line[:at]), shown(line[at:]), width-len(excerptIndent)-2)
+	from, to := runeStart(line, max(at-reach, 0)), runeStart(line, min(at+reach, len(line)))
+	before, after := window(shown(line[from:at]), shown(line[at:to]), width-len(excerptIndent)-2)
 	text := strings.TrimRight(strings.Join(before, "")+strings.Join(after, ""), " \t")
 	if text == "" {
 		return

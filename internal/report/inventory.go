@@ -53,7 +53,7 @@ func inventory(statements []schema.Statement) []string {
 		switch {
 		case n == 0 || k.one == "schema":
 		case k.named:
-			lines = append(lines, count(n, k.one)+": "+strings.Join(found[i], ", "))
+			lines = append(lines, count(n, k.one)+": "+namedOf(found[i]))
 		case k.one == "foreign key":
 			counts = append(counts, count(foreignKeys(statements), k.one))
 		default:
@@ -64,6 +64,16 @@ func inventory(statements []schema.Statement) []string {
 		lines = append(lines, strings.Join(counts, ", "))
 	}
 	return lines
+}
+
+// manyNamed is how many things of one kind are named.
+const manyNamed = 30
+
+func namedOf(all []string) string {
+	if len(all) <= manyNamed {
+		return strings.Join(all, ", ")
+	}
+	return strings.Join(all[:manyNamed], ", ") + ", … and " + thousands(len(all)-manyNamed) + " more"
 }
 
 func classify(sql string) (int, string) {

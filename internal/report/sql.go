@@ -21,7 +21,8 @@ func SQL(w io.Writer, r *reconcile.Report) error {
 	for n, i := range s.order() {
 		t := &r.Plan.Targets[i]
 		if s.fleet.several() && (n == 0 || t.Database != database) {
-			s.comment("")
+			s.off = false
+			s.raw("")
 			s.comment("In the database " + t.Database + ":")
 		}
 		database = t.Database
@@ -76,7 +77,7 @@ func (s *script) header() {
 		s.comment("Nothing to do.")
 		return
 	}
-	s.comment("To be run so that it stops at the first error: psql -v ON_ERROR_STOP=1")
+	s.comment("Let it stop at the first error: psql -v ON_ERROR_STOP=1. The next reconcile finds what was done and records it.")
 }
 
 func (s *script) target(t *reconcile.PlannedTarget, o reconcile.Outcome) {
@@ -99,7 +100,7 @@ func (s *script) target(t *reconcile.PlannedTarget, o reconcile.Outcome) {
 		return
 	}
 	for _, line := range step.Unplanned {
-		s.comment("still differs then: " + line)
+		s.comment("unplanned: " + line)
 	}
 	s.statements(t, step)
 }
@@ -123,7 +124,7 @@ func hindrance(t *reconcile.PlannedTarget, o reconcile.Outcome, k kind) string {
 	case t.Reason == reconcile.ReasonFirstSeen:
 		return "blocked: " + neverManaged
 	}
-	return "blocked: " + string(t.Reason)
+	return "blocked: " + reasonWords(t.Reason)
 }
 
 // statements writes the transaction, and after it what cannot run in one.
@@ -176,6 +177,6 @@ func (s *script) raw(sql string) {
 		return
 	}
 	for line := range strings.SplitSeq(lineBreaks.Replace(sql), "\n") {
-		s.comment(line)
+		s.w.WriteString("-- " + line + "\n")
 	}
 }

@@ -51,6 +51,9 @@ func (t *text) hazards(b *block) {
 // sql writes the step's statements, each hazard as a comment above its own. One
 // target's are ready to run; those of several have {schema} in them.
 func (t *text) sql(b *block) {
+	if t.noted {
+		t.w.WriteByte('\n') // what was said is not a part of it
+	}
 	for _, s := range b.step.Statements {
 		c := plain
 		for _, note := range b.remarks(s, t.style.Verbose) {
@@ -63,12 +66,15 @@ func (t *text) sql(b *block) {
 	}
 }
 
-// render returns a statement for the block's one target, or for any of them.
+// render returns a statement for the block's one schema, or the template that
+// stands for several.
 func (b *block) render(s schema.Statement) string {
-	if len(b.targets) == 1 {
-		return s.For(b.first().Schema)
+	for _, t := range b.targets {
+		if t.Schema != b.first().Schema {
+			return s.SQL
+		}
 	}
-	return s.SQL
+	return s.For(b.first().Schema)
 }
 
 // remarks returns what to say above one of the block's statements. What was
@@ -109,15 +115,15 @@ func remarks(s schema.Statement, fresh, verbose bool) []string {
 }
 
 // terminated ends a statement with a semicolon: on a line of its own where the
-// last line may end in a comment.
+// last line may end in a comment. One too many does no harm.
 func terminated(sql string) string {
 	sql = strings.TrimSpace(sql)
-	if strings.HasSuffix(sql, ";") {
-		return sql
-	}
 	last := sql[strings.LastIndexAny(sql, "\r\n")+1:]
-	if strings.Contains(last, "--") {
+	switch {
+	case strings.Contains(last, "--"):
 		return sql + "\n;"
+	case strings.HasSuffix(sql, ";"):
+		return sql
 	}
 	return sql + ";"
 }

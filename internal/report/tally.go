@@ -76,7 +76,7 @@ func (c tally) nothing() bool {
 func (c tally) planned() string {
 	return list(
 		counted{c.create, " to create"}, counted{c.change, " to change" + c.asides("destroys data", "destroy data")}, counted{c.retire, " to retire"},
-		counted{c.suspend, " to suspend"}, counted{c.blocked, " blocked"}, counted{c.failed, " failed to be planned"}, counted{c.unchanged, " unchanged"},
+		counted{c.suspend, " to suspend"}, counted{c.blocked, " blocked"}, counted{c.failed, " cannot be planned"}, counted{c.unchanged, " unchanged"},
 	)
 }
 

@@ -96,6 +96,7 @@ type page struct {
 	w     *bufio.Writer
 	style Style
 	begun bool // a block has been written before
+	noted bool // a block has more than its first line
 }
 
 // gap puts an empty line between blocks.
@@ -111,6 +112,7 @@ func (p *page) gap() {
 func (p *page) say(indent int, c colour, lead, rest string) {
 	lead, rest = clean(lead), clean(rest)
 	margin := strings.Repeat(" ", indent)
+	p.noted = p.noted || indent > 0
 	for i, line := range wrap(lead+rest, p.style.Width-indent, p.style.Width > 0) {
 		switch {
 		case i > 0:

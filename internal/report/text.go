@@ -49,6 +49,7 @@ func (b *block) lead() (colour, string) {
 
 func (t *text) block(b *block) {
 	t.gap()
+	t.noted = false
 	c, lead := b.lead()
 	subject := t.fleet.subject(b.targets, t.style.Verbose)
 	switch b.kind {
@@ -127,11 +128,14 @@ func (t *text) obstacle(b *block) {
 	case reason == reconcile.ReasonUnplanned:
 		return // the lines say it
 	default:
-		t.say(2, plain, "", strings.ReplaceAll(string(reason), "_", " "))
+		t.say(2, plain, "", reasonWords(reason))
 	}
 	t.drift(b)
 	t.statements(b)
 }
+
+// reasonWords returns a reason that there are no better words for.
+func reasonWords(r reconcile.Reason) string { return strings.ReplaceAll(string(r), "_", " ") }
 
 // notes says why the targets change, and what is odd about it.
 func (t *text) notes(b *block) {
@@ -158,11 +162,7 @@ func (t *text) unplanned(b *block) {
 	if b.step == nil || len(b.step.Unplanned) == 0 || b.kind == failed || b.kind == skipped {
 		return
 	}
-	lead, rest := "differs", " in what no statement is known for:"
-	if len(b.step.Statements) > 0 {
-		lead, rest = "still differs", " then, in what no statement is known for:"
-	}
-	t.say(2, red, lead, rest)
+	t.say(2, red, "unplanned:", " no statement is known that would mend")
 	for _, line := range b.step.Unplanned {
 		t.say(4, plain, "", line)
 	}
