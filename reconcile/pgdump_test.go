@@ -36,9 +36,10 @@ func pgDump(t testing.TB, program, url, name string) []string {
 	if err != nil {
 		t.Fatalf("pg_dump: %v\n%s", err, out)
 	}
+	named := strings.NewReplacer(name+".", "the_schema.", "SCHEMA "+name, "SCHEMA the_schema", "Schema: "+name, "Schema: the_schema", "Name: "+name+"; Type: SCHEMA", "Name: the_schema; Type: SCHEMA")
 	var lines []string
 	for line := range strings.SplitSeq(string(out), "\n") {
-		line = strings.TrimSuffix(strings.TrimSpace(strings.ReplaceAll(line, name, "the_schema")), ",")
+		line = strings.TrimSuffix(strings.TrimSpace(named.Replace(line)), ",")
 		if line != "" && !strings.HasPrefix(line, "\\") && !strings.HasPrefix(line, "-- Dumped") {
 			lines = append(lines, line)
 		}

@@ -3,6 +3,8 @@ package schema
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"slices"
 
 	atlas "ariga.io/atlas/sql/schema"
 )
@@ -59,6 +61,29 @@ func identitiesApart(changes []atlas.Change) []atlas.Change {
 		}
 	}
 	return out
+}
+
+// lostValues refuses what Atlas means to refuse: an enum without a value that it
+// had. The limit: it compares the values that are there with themselves, so it
+// leaves the value where it is, or speaks of a new order.
+func lostValues(changes []atlas.Change) error {
+	for _, c := range changes {
+		modify, ok := c.(*atlas.ModifyObject)
+		if !ok {
+			continue
+		}
+		from, ok1 := modify.From.(*atlas.EnumType)
+		to, ok2 := modify.To.(*atlas.EnumType)
+		if !ok1 || !ok2 {
+			continue
+		}
+		for _, v := range from.Values {
+			if !slices.Contains(to.Values, v) {
+				return fmt.Errorf("atlas: dropping value %q from enum %q is not supported", v, from.T)
+			}
+		}
+	}
+	return nil
 }
 
 // failSafe answers Atlas's differ. The limit: it compares two defaults by

@@ -3,6 +3,7 @@ package schema
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -165,14 +166,22 @@ func (b *Blueprint) Files() []string {
 	return out
 }
 
-// Check evaluates the blueprint without a database. An error is a diag.List.
+// Check checks the sources without a database. An error is a diag.List.
 func (b *Blueprint) Check() error {
 	name := b.Schema
 	if name == "" {
 		name = "tenant"
 	}
-	_, err := b.evaluate(name, nil)
-	return err
+	var diags diag.List
+	_, hcl := b.evaluate(name, nil)
+	_, sql := b.sqlStatements()
+	for _, err := range []error{hcl, sql} {
+		var list diag.List
+		if errors.As(err, &list) {
+			diags = append(diags, list...)
+		}
+	}
+	return diags.Err()
 }
 
 // evaluate returns the blueprint's own schema, named as told, as its HCL says

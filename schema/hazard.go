@@ -25,7 +25,7 @@ func hazardsOf(change atlas.Change) []Hazard {
 }
 
 func dropsTable(t *atlas.Table) Hazard {
-	return Hazard{Code: HazardDestructive, Message: fmt.Sprintf("drops the table %q with all its rows", t.Name), Table: qualified(t)}
+	return Hazard{Code: HazardDestructive, Message: dropsRows(t.Name), Table: qualified(t)}
 }
 
 func qualified(t *atlas.Table) string { return QuoteIdent(t.Schema.Name) + "." + QuoteIdent(t.Name) }
@@ -76,6 +76,10 @@ func isIdentity(c *atlas.Column) bool {
 }
 
 // The sentences that the residue says as well.
+
+func dropsRows(table string) string {
+	return fmt.Sprintf("drops the table %q with all its rows", table)
+}
 
 func changesType(table, column string) string {
 	return fmt.Sprintf("changes the type of %q.%q: fails where a value does not fit", table, column)

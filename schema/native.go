@@ -88,6 +88,9 @@ func (Native) Plan(ctx context.Context, bench *Bench, b *Blueprint, to *Compiled
 	if err != nil {
 		return nil, fmt.Errorf("atlas: %w", err)
 	}
+	if err := lostValues(changes); err != nil {
+		return nil, err
+	}
 	return planChanges(ctx, drv, identitiesApart(changes))
 }
 

@@ -20,18 +20,10 @@ type remedy struct {
 	hazards []Hazard
 }
 
-func remedies(statements ...string) []remedy {
-	out := make([]remedy, len(statements))
-	for i, s := range statements {
-		out[i] = remedy{ways: []string{s}}
-	}
-	return out
-}
-
 // residue returns remedies that lead from the lines have to the lines want of
-// the schema of that name. They never drop what holds rows: a table, a column
-// that is not generated, a type in use; those differences stay. The order is a
-// good guess: runUntilStuck finds the one that works.
+// the schema of that name. They never drop a column, unless it is generated, or a
+// type in use. A table they do drop, with its hazard: the engine does not see
+// partitions. The order is a good guess: runUntilStuck finds the one that works.
 func residue(schema string, have, want []Line) []remedy {
 	r := newResiduePlan(schema, Differences(have, want))
 	var drops, creates []remedy
@@ -102,7 +94,9 @@ func (r residuePlan) tableMissing(name string) bool {
 // that should be. Both are empty where there is no plain statement.
 func (r residuePlan) remedies(d Difference) (drop, create []remedy) {
 	drops, creates := r.statements(d)
-	drop = remedies(drops...)
+	for _, sql := range drops {
+		drop = append(drop, remedy{ways: []string{sql}, hazards: r.dropHazards(d)})
+	}
 	for _, ways := range creates {
 		create = append(create, remedy{ways: ways, hazards: r.hazards(d)})
 	}
@@ -180,6 +174,14 @@ func (r residuePlan) hazards(d Difference) []Hazard {
 		return dependent(addsConstraint(d.Table, d.Name))
 	}
 	return nil
+}
+
+// dropHazards returns the hazards of undoing the line that is there.
+func (r residuePlan) dropHazards(d Difference) []Hazard {
+	if d.Kind != KindTable {
+		return nil
+	}
+	return []Hazard{{Code: HazardDestructive, Message: dropsRows(d.Name), Table: r.name(d.Name)}}
 }
 
 // planned reports whether the residue planner knows the kind.

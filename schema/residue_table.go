@@ -16,6 +16,9 @@ func (r residuePlan) tableStatements(d Difference) (drop []string, create [][]st
 		}
 		return replaced(d, "DROP SEQUENCE "+r.name(d.Name), "CREATE SEQUENCE "+r.name(d.Name)+" "+d.Want)
 	case KindTable:
+		if d.Unexpected {
+			return []string{"DROP TABLE " + r.name(d.Name)}, nil
+		}
 		return nil, each(r.table(d)...)
 	case KindColumn:
 		return r.column(d, alter, column)
@@ -38,7 +41,7 @@ func (r residuePlan) tableStatements(d Difference) (drop []string, create [][]st
 // changes its storage options.
 func (r residuePlan) table(d Difference) []string {
 	switch {
-	case d.Unexpected || strings.Contains(d.Want, "SERVER "):
+	case strings.Contains(d.Want, "SERVER "):
 		return nil
 	case !d.Missing:
 		return r.tableOptions(d)
@@ -127,7 +130,9 @@ func (r residuePlan) column(d Difference, alter, column string) (drop []string, 
 	return nil, append(create, []string{change + value + "::" + bare, change + value + "::text::" + bare})
 }
 
-func isGenerated(definition string) bool { return strings.Contains(definition, "GENERATED ALWAYS AS (") }
+func isGenerated(definition string) bool {
+	return strings.Contains(definition, "GENERATED ALWAYS AS (")
+}
 
 // columnOptions sets what should be, and everything else to what it is without
 // being set. Before PostgreSQL 16 that cannot be said of the storage: EXTENDED

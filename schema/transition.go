@@ -14,8 +14,8 @@ type transition struct {
 	from      []Line // what the bench holds
 	made      []Line
 	growth    []Statement // what has made the enums of the live schema those of from
-	absent    []Line // live objects that the bench's copy lacks
-	inexact   []Line // lines of the bench that are not quite the live ones: to be made anew
+	absent    []Line      // live objects that the bench's copy lacks
+	inexact   []Line      // lines of the bench that are not quite the live ones: to be made anew
 }
 
 // start builds a copy of the live schema on the bench. Where a line came out in
@@ -191,8 +191,9 @@ func (t *transition) onBench(d Difference, definition string) Line {
 	return Line{Kind: d.Kind, Table: d.Table, Name: d.Name, Definition: t.bench.sharedOnBench(definition)}
 }
 
-// inOrder puts what may not run in a transaction behind all that may, which is
-// how a plan is applied, and behind it what does not work without it.
+// inOrder puts what may not run in a transaction behind all that may, and behind
+// it what does not work without it: so what runs in a transaction runs in as few
+// as can be.
 func (t *transition) inOrder(ctx context.Context, planned *Transition) (out *Transition, err error) {
 	if !slices.ContainsFunc(planned.Statements, func(s Statement) bool { return !s.Transactional }) {
 		return planned, nil
@@ -211,27 +212,29 @@ func (t *transition) inOrder(ctx context.Context, planned *Transition) (out *Tra
 	return out, err
 }
 
-// split runs the statements that work in a transaction of their own and returns
-// them apart from the others.
+// split runs the statements that work in one transaction and returns them apart
+// from the others, of which those that may not run in one come first.
 func (t *transition) split(ctx context.Context, statements []Statement) (first, last []Statement, err error) {
 	if err := t.bench.enter(ctx, t.bench.Schema); err != nil {
 		return nil, nil, err
 	}
+	var after []Statement
 	for _, s := range statements {
-		if s.Transactional {
-			failure, err := t.bench.try(ctx, s.SQL)
-			if err != nil {
-				return nil, nil, err
-			}
-			s.Transactional = failure == nil
+		if !s.Transactional {
+			last = append(last, s)
+			continue
 		}
-		if s.Transactional {
+		failure, err := t.bench.try(ctx, s.SQL)
+		if err != nil {
+			return nil, nil, err
+		}
+		if failure == nil {
 			first = append(first, s)
 		} else {
-			last = append(last, s)
+			after = append(after, s)
 		}
 	}
-	return first, last, nil
+	return first, append(last, after...), nil
 }
 
 func contains(lines []Line, l Line) bool { return slices.Contains(lines, l) }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -27,6 +28,14 @@ type Bench struct {
 	Workbench
 	Schema string            // the scratch name of the schema being worked on
 	Shared map[string]string // the scratch name of each shared service's schema
+
+	known []Line // what lines returned, until a statement is run
+}
+
+// ExecContext implements Workbench.
+func (b *Bench) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	b.known = nil
+	return b.Workbench.ExecContext(ctx, query, args...)
 }
 
 // layOut prepares a workbench. The nonce makes its names unique on the server:
@@ -64,17 +73,19 @@ func (b *Bench) run(ctx context.Context, schema string, statements []Statement) 
 
 // enter sets the search_path that statements for a schema run with.
 func (b *Bench) enter(ctx context.Context, schema string) error {
-	_, err := b.ExecContext(ctx, "SET LOCAL search_path = "+QuoteIdent(schema)+", public")
+	_, err := b.Workbench.ExecContext(ctx, "SET LOCAL search_path = "+QuoteIdent(schema)+", public")
 	return err
 }
 
 // attempt runs f and undoes on the bench whatever f did.
 func (b *Bench) attempt(ctx context.Context, f func() error) error {
-	if _, err := b.ExecContext(ctx, "SAVEPOINT attempt"); err != nil {
+	known := b.known
+	if _, err := b.Workbench.ExecContext(ctx, "SAVEPOINT attempt"); err != nil {
 		return err
 	}
 	err := f()
-	_, undo := b.ExecContext(context.WithoutCancel(ctx), "ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt")
+	_, undo := b.Workbench.ExecContext(context.WithoutCancel(ctx), "ROLLBACK TO SAVEPOINT attempt; RELEASE SAVEPOINT attempt")
+	b.known = known
 	return errors.Join(err, undo)
 }
 
@@ -164,23 +175,28 @@ func inTransaction(s Statement) string {
 // try runs one statement and returns why it failed, if it did; the bench is then
 // as it was. An error means that the bench itself is lost.
 func (b *Bench) try(ctx context.Context, statement string) (failure, err error) {
-	if _, err := b.ExecContext(ctx, "SAVEPOINT try"); err != nil {
+	known := b.known
+	if _, err := b.Workbench.ExecContext(ctx, "SAVEPOINT try"); err != nil {
 		return nil, err
 	}
 	if _, failure = b.ExecContext(ctx, statement); failure != nil {
 		if ctx.Err() != nil {
 			return failure, ctx.Err()
 		}
-		_, err = b.ExecContext(ctx, "ROLLBACK TO SAVEPOINT try")
+		b.known = known
+		_, err = b.Workbench.ExecContext(ctx, "ROLLBACK TO SAVEPOINT try")
 		return failure, err
 	}
-	_, err = b.ExecContext(ctx, "RELEASE SAVEPOINT try")
+	_, err = b.Workbench.ExecContext(ctx, "RELEASE SAVEPOINT try")
 	return nil, err
 }
 
 // lines returns the lines of the schema being worked on, as they would be in a
 // target: with the shared schemas under their real names.
 func (b *Bench) lines(ctx context.Context) ([]Line, error) {
+	if b.known != nil {
+		return slices.Clone(b.known), nil
+	}
 	lines, err := b.Lines(ctx, b.Schema)
 	if err != nil {
 		return nil, err
@@ -191,6 +207,7 @@ func (b *Bench) lines(ctx context.Context) ([]Line, error) {
 		}
 	}
 	SortLines(lines)
+	b.known = slices.Clone(lines)
 	return lines, nil
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"tenantry/internal/diag"
@@ -52,17 +51,18 @@ func (a *app) exit(err error) int {
 	case errors.As(err, &code):
 		return int(code)
 	case errors.As(err, &wrong):
-		report.Diagnostics(a.stderr, wrong, os.ReadFile, a.style())
+		wrong = redactedList(wrong)
+		report.Diagnostics(a.stderr, wrong, readRedacted, a.style())
 		if a.options.output == "json" {
 			a.emptyReport(wrong)
 		}
 		return exitInput
 	case errors.As(err, &usage), isCobraUsage(err):
-		fmt.Fprintf(a.stderr, "reconcile: %s\n", err)
+		fmt.Fprintf(a.stderr, "reconcile: %s\n", redacted(err.Error()))
 		fmt.Fprintln(a.stderr, "hint: reconcile --help shows commands and flags")
 		return exitUsage
 	}
-	fmt.Fprintf(a.stderr, "reconcile: %s\n", err)
+	fmt.Fprintf(a.stderr, "reconcile: %s\n", redacted(err.Error()))
 	var h hinted
 	if errors.As(err, &h) {
 		fmt.Fprintf(a.stderr, "hint: %s\n", h.hint)

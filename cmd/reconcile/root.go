@@ -89,7 +89,9 @@ func needsShell(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
 		if c.Name() == "completion" {
-			c.RunE = func(*cobra.Command, []string) error { return usagef("completion takes a shell: bash, zsh, fish or powershell") }
+			c.RunE = func(*cobra.Command, []string) error {
+				return usagef("completion takes a shell: bash, zsh, fish or powershell")
+			}
 		}
 	}
 }

@@ -136,6 +136,9 @@ func (w *world) connect(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := checkURL(name, url); err != nil {
+			return err
+		}
 		db, err := postgres.Open(ctx, name, url, w.desired.Policy.Parallelism+1)
 		if err != nil {
 			var unreachable *postgres.Error
