@@ -1,0 +1,133 @@
+package reconcile
+
+import (
+	"context"
+
+	"golang.org/x/sync/errgroup"
+
+	"tenantry/schema"
+)
+
+// A class is the targets that share a live structure and a blueprint, and so a
+// step.
+type class struct {
+	changes []*Change
+	step    Step
+	drift   []string
+	err     error
+}
+
+func (c *class) first() *Change { return c.changes[0] }
+
+// classify groups the changes, in the order of each class's first target.
+func (d *databasePlanner) classify(changes []Change) []*class {
+	type key struct {
+		from        schema.Fingerprint
+		exists      bool
+		blueprint   string
+		made        string
+		lastApplied schema.Fingerprint
+	}
+	var classes []*class
+	byKey := make(map[key]*class)
+	for i := range changes {
+		c := &changes[i]
+		if c.Action != ActionCreate && c.Action != ActionChange {
+			continue
+		}
+		k := key{from: c.From, exists: c.Exists, blueprint: c.Target.Blueprint.Digest}
+		if c.Record != nil && c.Exists {
+			k.made, k.lastApplied = c.Record.Blueprint, c.Record.Fingerprint
+		}
+		if byKey[k] == nil {
+			byKey[k] = &class{}
+			classes = append(classes, byKey[k])
+		}
+		byKey[k].changes = append(byKey[k].changes, c)
+	}
+	return classes
+}
+
+// planClasses plans every class, a few at once. What keeps one from being
+// planned is that class's own.
+func (d *databasePlanner) planClasses(ctx context.Context, classes []*class) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(1, d.desired.Policy.Parallelism))
+	for _, c := range classes {
+		group.Go(func() error {
+			d.report(Event{Phase: PhasePlanning})
+			c.err = d.planClass(ctx, c)
+			return ctx.Err()
+		})
+	}
+	return group.Wait()
+}
+
+func (d *databasePlanner) planClass(ctx context.Context, c *class) error {
+	change := c.first()
+	b := change.Target.Blueprint
+	if err := d.broken[b.Digest]; err != nil {
+		return err
+	}
+	to := d.compiled[b.Digest]
+	c.step = Step{Action: change.Action, Blueprint: b.Digest, Unplanned: []string{}, Kept: []string{}, Unmanaged: []string{}}
+	defer c.step.identify()
+	if !change.Exists {
+		c.step.To, c.step.Statements = to.Fingerprint.String(), to.Statements()
+		return nil
+	}
+	from, err := d.lines(ctx, change)
+	if err != nil {
+		return err
+	}
+	var made []schema.Line
+	if change.Record != nil && d.compiled[change.Record.Blueprint] != nil {
+		made = d.compiled[change.Record.Blueprint].Lines
+	}
+	if change.Reason == ReasonDrifted {
+		c.drift = driftOf(from, made, to.Lines)
+	}
+	transition, err := d.planner(b).Plan(ctx, b, from, made)
+	if err != nil {
+		return err
+	}
+	c.step.From, c.step.To, c.step.Statements = change.From.String(), transition.To.String(), transition.Statements
+	for _, u := range transition.Unplanned {
+		c.step.Unplanned = append(c.step.Unplanned, u.String())
+	}
+	for _, k := range transition.Kept {
+		c.step.Kept = append(c.step.Kept, k.String())
+	}
+	for _, u := range transition.Unmanaged {
+		c.step.Unmanaged = append(c.step.Unmanaged, u.String())
+	}
+	return nil
+}
+
+// lines returns what a class's schemas hold: known where its fingerprint is
+// that of a blueprint compiled before, else read from one of them.
+func (d *databasePlanner) lines(ctx context.Context, c *Change) ([]schema.Line, error) {
+	for _, known := range d.compiled {
+		if known.Fingerprint == c.From {
+			return known.Lines, nil
+		}
+	}
+	lines, err := d.db.Lines(ctx, c.Target.Schema)
+	if err == nil && schema.FingerprintOf(lines) != c.From {
+		return nil, &StaleError{Key: c.Target.Key}
+	}
+	return lines, err
+}
+
+// driftOf says how a schema differs from what it was left as; where that is not
+// known any more, from what it should be.
+func driftOf(live, made, want []schema.Line) []string {
+	if made == nil {
+		made = want
+	}
+	var out []string
+	for _, d := range schema.Differences(live, made) {
+		out = append(out, d.String())
+	}
+	return out
+}
