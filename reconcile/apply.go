@@ -226,7 +226,7 @@ func (a *applying) attempt(ctx context.Context, db Database, it *item) bool {
 	t := &a.plan.Targets[it.index]
 	step := a.steps[t.Step]
 	w := Work{
-		Run: a.run, Base: step.From, To: step.To, Statements: step.Statements, LockTimeout: a.LockTimeout,
+		Run: a.run, Base: step.From, Token: t.token, To: step.To, Statements: step.Statements, LockTimeout: a.LockTimeout,
 		Target:      Record{Tenant: t.Tenant, Shared: t.Shared, Schema: t.Schema, Blueprint: step.Blueprint, Status: StatusApplied},
 		OnlyIfEmpty: a.Destructive == state.DestructiveIfEmpty && step.Destructive(),
 	}

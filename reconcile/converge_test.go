@@ -153,7 +153,9 @@ func (e *evolution) compare(version int, report *reconcile.Report) {
 			e.t.Fatalf("version %d: %s is not what a tenant created today is:\n%s\nplan:\n%s", version, id, diff, statements(report.Plan))
 		}
 	}
-	samePgDump(e.t, e.w, "tenant_evolved", created)
+	if !e.has(version + 1) {
+		samePgDump(e.t, e.w, "tenant_evolved", created)
+	}
 	onePlanAClass(e.t, report)
 }
 

@@ -87,8 +87,8 @@ var drifts = []struct {
 	{"ALTER TABLE posts ALTER COLUMN title DROP DEFAULT", heals, "default posts.title: missing"},
 	{"ALTER TABLE posts ALTER COLUMN body SET DEFAULT ''", heals, "default posts.body: unexpected"},
 	{"ALTER TABLE posts ALTER COLUMN price TYPE numeric(12, 2)", heals, "column posts.price: is numeric(12,2)"},
-	{"ALTER TABLE posts ALTER COLUMN price TYPE text", heals, "column posts.price: is text"},
-	{"DROP VIEW titles CASCADE; ALTER TABLE posts ALTER COLUMN title TYPE varchar(10)", stays, "column posts.title: is character varying(10)"},
+	{"ALTER TABLE authors ALTER COLUMN name TYPE int USING 0", heals, "column authors.name: is integer"},
+	{"DROP VIEW titles CASCADE; DROP TRIGGER posts_touch ON posts; ALTER TABLE posts ALTER COLUMN title TYPE varchar(10)", heals, "column posts.title: is character varying(10)"},
 	{"ALTER TABLE posts ALTER COLUMN author DROP NOT NULL", heals, "not null posts.author: missing"},
 	{"ALTER TABLE posts ALTER COLUMN body SET NOT NULL", heals, "not null posts.body: unexpected"},
 	{"ALTER TABLE posts DROP CONSTRAINT posts_price", heals, "constraint posts.posts_price: missing"},
@@ -412,7 +412,7 @@ func TestConcurrentIndexesAreBuiltOutsideATransaction(t *testing.T) {
 			t.Errorf("transactional is %v: %s", s.Transactional, s.SQL)
 		}
 	}
-	if outside < 3 || plain < 3 {
+	if outside < 2 || plain < 3 {
 		t.Errorf("%d outside, %d inside:\n%s", outside, plain, statements(report.Plan))
 	}
 	w.write(map[string]string{"tenants.yaml": tenants("acme", "globex", "fresh")})
@@ -443,4 +443,19 @@ func TestOneClassThatCannotBePlannedLeavesTheOthersAlone(t *testing.T) {
 			t.Errorf("%s: %s %s", target.Tenant, o.Result, o.Error)
 		}
 	}
+}
+
+func TestASharedSchemaMayHaveAReservedName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, map[string]string{
+		"atlas.hcl":    "env \"order\" {\n  src = [\"file://order.hcl\"]\n}\nenv \"app\" {\n  src = [\"file://app.hcl\", \"file://app.sql\"]\n}\n",
+		"tenants.yaml": "version: 1\nshared: [order]\ndefaults: {services: [app]}\ntenants: [acme]\n",
+		"order.hcl":    "schema \"order\" {\n}\ntable \"users\" {\n  schema = schema.order\n  column \"id\" { type = int }\n  primary_key {\n    columns = [column.id]\n  }\n}\n",
+		"app.hcl":      head, "app.sql": `CREATE TABLE posts (author int REFERENCES "order".users, note text DEFAULT 'order.users'); CREATE VIEW v AS SELECT u.id FROM "order".users u`,
+	})
+	w.converge()
+	w.as("tenant_acme", "ALTER TABLE posts ALTER COLUMN note SET DEFAULT 'x'; DROP VIEW v")
+	w.converge()
+	w.write(map[string]string{"app.sql": `CREATE TABLE posts (author int REFERENCES "order".users ON DELETE CASCADE, note text DEFAULT '"order".users'); CREATE VIEW v AS SELECT u.id, 1 AS one FROM "order".users u`})
+	w.converge()
 }

@@ -27,7 +27,7 @@ func (d *databasePlanner) collect(changes []Change, classes []*class) {
 func (d *databasePlanner) target(c *Change, class *class) PlannedTarget {
 	t := PlannedTarget{
 		Tenant: c.Target.Tenant, Shared: c.Target.Shared, Database: c.Target.Database, Schema: c.Target.Schema,
-		Action: c.Action, Reason: c.Reason, Wave: c.Target.Wave, Drift: []string{}, Diagnostics: []Diagnostic{},
+		Action: c.Action, Reason: c.Reason, Wave: c.Target.Wave, Drift: []string{}, Diagnostics: []Diagnostic{}, token: c.Token,
 	}
 	if c.Target.Source.File != "" {
 		t.Source = &c.Target.Source

@@ -94,6 +94,7 @@ type Work struct {
 	Run         Run
 	Target      Record // who it is; its fingerprint and token are taken from what comes out
 	Base        string // the fingerprint that the step starts from; "" for a schema that does not exist
+	Token       string // the token that goes with Base, or "" where it is not known
 	To          string // the fingerprint that it must end with
 	Statements  []schema.Statement
 	OnlyIfEmpty bool // destructive statements are allowed where what they drop holds no data

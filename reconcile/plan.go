@@ -119,6 +119,8 @@ type PlannedTarget struct {
 	// as is what to record of a target that needs no change and whose record is
 	// not, or not quite, what was observed.
 	as *Record
+	// token is that of the live schema, which makes sure of the base cheaply.
+	token string
 }
 
 // Key returns which live schema it is.

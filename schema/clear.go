@@ -31,7 +31,11 @@ func (t *transition) clear(ctx context.Context, thorough bool) ([]Statement, err
 	if len(gone) == 0 {
 		return nil, nil
 	}
-	return t.bench.runUntilStuck(ctx, residue(t.bench.Schema, gone, nil))
+	statements, err := t.bench.runUntilStuck(ctx, residue(t.bench.Schema, gone, nil))
+	for i := range statements {
+		statements[i].Comment = "make way for what follows"
+	}
+	return statements, err
 }
 
 // clearable reports whether a line can be dropped without the loss of a row,
@@ -107,9 +111,13 @@ func (t *transition) dependents(ctx context.Context, gone []Line, differences []
 	if err != nil {
 		return nil, err
 	}
+	kept := make(map[Line]bool)
+	for _, d := range differences {
+		kept[d.Line.key()] = t.blueprint.Diff.keeps(d, differences)
+	}
 	var out []Line
 	for _, l := range vanished(t.from, after) {
-		if t.clearable(l, thorough) && !contains(gone, l) {
+		if t.clearable(l, thorough) && !kept[l.key()] && !contains(gone, l) {
 			out = append(out, l)
 		}
 	}

@@ -151,8 +151,12 @@ func statementOf(c *migrate.Change) (Statement, error) {
 	if err != nil {
 		return Statement{}, fmt.Errorf("atlas: %w", err)
 	}
+	comment := c.Comment
+	if _, ok := c.Source.(*atlas.AddSchema); ok {
+		comment = "create the schema" // Atlas's own comment names the scratch schema
+	}
 	return Statement{
-		SQL: c.Cmd, Comment: c.Comment, Transactional: !strings.Contains(c.Cmd, "INDEX CONCURRENTLY "),
+		SQL: c.Cmd, Comment: comment, Transactional: !strings.Contains(c.Cmd, "INDEX CONCURRENTLY "),
 		Hazards: hazardsOf(c.Source), Reverse: reverse,
 	}, nil
 }

@@ -31,6 +31,7 @@ type Service struct {
 	URL     string   // the database to use where nothing else names one; may be empty
 	Dev     string   // the URL of a dev database for the workbench; may be empty
 	Sources []string // paths of the .hcl and .sql files, absolute or relative as the project's own path is
+	Paths   []string // what src names, files and folders, whether they are there or not
 	Diff    DiffPolicy
 	Lint    LintPolicy
 	Pos     diag.Pos
@@ -149,21 +150,30 @@ func (e *envSpec) service(diags *diag.List, dir string, block *hclsyntax.Block, 
 		urls = []string{one}
 	}
 	for _, url := range urls {
+		if path, ok := sourcePath(dir, url); ok {
+			s.Paths = append(s.Paths, path)
+		}
 		s.Sources = append(s.Sources, sourceFiles(diags, pos, dir, url)...)
 	}
 	return s
 }
 
+// sourcePath returns the path of a file:// URL, which is relative to dir.
+func sourcePath(dir, url string) (path string, ok bool) {
+	path, ok = strings.CutPrefix(url, "file://")
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	return path, ok
+}
+
 // sourceFiles resolves one file:// URL to the files that it names: itself, or
 // the .hcl and .sql files of a folder in the order of their names.
 func sourceFiles(diags *diag.List, pos diag.Pos, dir, url string) []string {
-	path, ok := strings.CutPrefix(url, "file://")
+	path, ok := sourcePath(dir, url)
 	if !ok {
 		diags.Errorf(pos, "unsupported-src", "src %q is not a file:// URL", url)
 		return nil
-	}
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(dir, path)
 	}
 	info, err := os.Stat(path)
 	if err != nil {

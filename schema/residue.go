@@ -114,8 +114,8 @@ func (r residuePlan) statements(d Difference) (drop []string, create [][]string)
 		alter, name := r.alter(d.Table), QuoteIdent(d.Name)
 		return replaced(d, alter+"DROP CONSTRAINT "+name, alter+"ADD CONSTRAINT "+name+" "+d.Want)
 	case KindIndex, KindMaterializedViewIndex:
-		unique, using := "", d.Want
-		if rest, ok := strings.CutPrefix(d.Want, "UNIQUE "); ok {
+		unique, using := "", strings.TrimSuffix(d.Want, " INVALID") // which no statement makes
+		if rest, ok := strings.CutPrefix(using, "UNIQUE "); ok {
 			unique, using = "UNIQUE ", rest
 		}
 		return replaced(d, "DROP INDEX "+r.name(d.Name), "CREATE "+unique+"INDEX "+QuoteIdent(d.Name)+" ON "+r.name(d.Table)+" "+using)

@@ -29,7 +29,8 @@ type Bench struct {
 	Schema string            // the scratch name of the schema being worked on
 	Shared map[string]string // the scratch name of each shared service's schema
 
-	known []Line // what lines returned, until a statement is run
+	printed map[string]string // the shared schemas' names as PostgreSQL prints them
+	known   []Line            // what lines returned, until a statement is run
 }
 
 // ExecContext implements Workbench.
@@ -41,15 +42,34 @@ func (b *Bench) ExecContext(ctx context.Context, query string, args ...any) (sql
 // layOut prepares a workbench. The nonce makes its names unique on the server:
 // twelve hex digits that no other run will come to.
 func layOut(ctx context.Context, wb Workbench, nonce string, shared []*Compiled) (*Bench, error) {
-	b := &Bench{Workbench: wb, Schema: "tenantry_scratch_" + nonce + "_t", Shared: make(map[string]string)}
+	b := &Bench{Workbench: wb, Schema: "tenantry_scratch_" + nonce + "_t", Shared: make(map[string]string), printed: make(map[string]string)}
 	for i, c := range shared {
-		name := fmt.Sprintf("tenantry_scratch_%s_s%d", nonce, i)
+		name := fmt.Sprintf("tenantry_scratch_%s_s%04d", nonce, i) // none begins another
 		if err := b.build(ctx, name, c.Create); err != nil {
 			return nil, fmt.Errorf("build shared schema %q: %w", c.Schema, err)
 		}
 		b.Shared[c.Schema] = name
+		var err error
+		if b.printed[c.Schema], err = b.print(ctx, c.Schema); err != nil {
+			return nil, err
+		}
 	}
 	return b, nil
+}
+
+// print returns an identifier as PostgreSQL prints it: quoted where it must be.
+func (b *Bench) print(ctx context.Context, ident string) (printed string, err error) {
+	rows, err := b.QueryContext(ctx, "SELECT quote_ident($1)", ident)
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := rows.Scan(&printed); err != nil {
+			return "", err
+		}
+	}
+	return printed, rows.Err()
 }
 
 // build runs compiled statements for a schema of that name.
@@ -203,7 +223,7 @@ func (b *Bench) lines(ctx context.Context) ([]Line, error) {
 	}
 	for i := range lines {
 		for name, scratch := range b.Shared {
-			lines[i].Definition = strings.ReplaceAll(lines[i].Definition, scratch, bareIdent(name))
+			lines[i].Definition = strings.ReplaceAll(lines[i].Definition, scratch, b.printed[name])
 		}
 	}
 	SortLines(lines)

@@ -17,6 +17,12 @@ import (
 
 // reconcile plans and, unless it is a dry run, applies.
 func (a *app) reconcile(ctx context.Context) (err error) {
+	if err := a.checkWatch(); err != nil {
+		return err
+	}
+	if a.options.watch {
+		return a.watch(ctx)
+	}
 	writes, err := a.writes()
 	if err != nil {
 		return err
@@ -65,10 +71,11 @@ func (a *app) carryOut(ctx context.Context, w *world) (*reconcile.Report, error)
 
 // progress reports to stderr.
 func (a *app) progress() *report.Progress {
-	if a.options.quiet || a.options.logFormat == "json" {
+	_, tty := terminal(a.stderr)
+	silent := a.options.watch && !tty && !a.options.verbose // a watch has a line a cycle
+	if a.options.quiet || a.options.logFormat == "json" || silent {
 		return report.NewProgress(io.Discard, false, report.Style{})
 	}
-	_, tty := terminal(a.stderr)
 	return report.NewProgress(a.stderr, tty, a.style())
 }
 
@@ -132,11 +139,14 @@ func (a *app) render(w io.Writer, format string, r *reconcile.Report) error {
 
 // emptyReport writes the document of a run that came to nothing because the
 // files are wrong.
-func (a *app) emptyReport(wrong diag.List) {
-	report.JSON(a.stdout, &reconcile.Report{Plan: &reconcile.Plan{
+func (a *app) emptyReport(wrong diag.List) { report.JSON(a.stdout, reportOf(wrong)) }
+
+// reportOf returns the report of such a run.
+func reportOf(wrong diag.List) *reconcile.Report {
+	return &reconcile.Report{Plan: &reconcile.Plan{
 		FormatVersion: reconcile.FormatVersion, ToolVersion: version(), Steps: []reconcile.Step{}, Targets: []reconcile.PlannedTarget{},
 		Diagnostics: reconcile.Diagnostics(wrong),
-	}})
+	}}
 }
 
 func sprintf(format string, args ...any) string { return fmt.Sprintf(format, args...) }

@@ -32,6 +32,8 @@ type options struct {
 	tenants, excludes, selectors []string
 	parallelism, maxFailures     int
 	lockTimeout                  time.Duration
+	watch, remote                bool
+	poll                         time.Duration
 	allowDestructive, adopt      bool
 	engine                       string
 	quiet, verbose, noColor      bool
@@ -50,6 +52,7 @@ stays in .tenantry/ beside the tenants file.`
 
 const examples = `  reconcile                            make the databases equal to the files
   reconcile --dry-run                  show what that would do
+  reconcile --watch                    and again whenever a file changes
   reconcile --tenant acme              only this tenant
   reconcile -o json --dry-run          the plan as JSON
   reconcile status                     the fleet as it is
@@ -136,6 +139,7 @@ func (a *app) runFlags(f *pflag.FlagSet) {
 	f.DurationVar(&o.lockTimeout, "lock-timeout", 0, "PostgreSQL's lock_timeout for each target (default policy.lock_timeout, 3s)")
 	f.IntVar(&o.maxFailures, "max-failures", 0, "stop starting targets after so many failed (default policy.max_failures, 5)")
 	f.BoolVar(&o.allowDestructive, "allow-destructive", false, "let destructive statements run")
+	a.watchFlags(f)
 	f.BoolVar(&o.adopt, "adopt", false, "take over schemas that exist and were never managed")
 }
 

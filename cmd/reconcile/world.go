@@ -32,7 +32,7 @@ type world struct {
 }
 
 // load reads the files and checks them, all of them, without a database. An
-// error is a diag.List.
+// error is a diag.List, beside a world of what could be read in spite of it.
 func (a *app) load() (*world, error) {
 	var diags diag.List
 	project, projectErr := schema.LoadProject(a.projectPath(), os.Getenv)
@@ -45,20 +45,20 @@ func (a *app) load() (*world, error) {
 	if err == nil || projectErr == nil { // without the project's services half of what it says may be wrong
 		add(&diags, err)
 	}
+	w := &world{app: a, file: file, project: project, databases: make(map[string]*postgres.DB)}
 	if diags.HasErrors() {
-		return nil, diags.Err()
+		return w, diags.Err()
 	}
 	targets, err := a.selected(file)
 	if err != nil {
-		return nil, err
+		return w, err
 	}
-	desired, err := reconcile.Resolve(file, targets, project)
-	if err != nil {
-		return nil, err
+	if w.desired, err = reconcile.Resolve(file, targets, project); err != nil {
+		return w, err
 	}
-	a.override(&desired.Policy)
-	desired.Revision = revision(filepath.Dir(a.options.file))
-	return &world{app: a, file: file, project: project, desired: desired, databases: make(map[string]*postgres.DB)}, nil
+	a.override(&w.desired.Policy)
+	w.desired.Revision = revision(filepath.Dir(a.options.file))
+	return w, nil
 }
 
 func add(diags *diag.List, err error) {
@@ -136,20 +136,26 @@ func (w *world) connect(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := checkURL(name, url); err != nil {
-			return err
-		}
-		db, err := postgres.Open(ctx, name, url, w.desired.Policy.Parallelism+1)
+		db, err := w.open(ctx, name, url)
 		if err != nil {
-			var unreachable *postgres.Error
-			if errors.As(err, &unreachable) && unreachable.Connecting {
-				return hinted{err, "is the server running, and is the URL right? --database-url, $DATABASE_URL or databases in the tenants file say where it is"}
-			}
 			return err
 		}
 		w.databases[name] = db
 	}
 	return nil
+}
+
+// open opens one database.
+func (w *world) open(ctx context.Context, name, url string) (*postgres.DB, error) {
+	if err := checkURL(name, url); err != nil {
+		return nil, err
+	}
+	db, err := postgres.Open(ctx, name, url, w.desired.Policy.Parallelism+1)
+	var unreachable *postgres.Error
+	if errors.As(err, &unreachable) && unreachable.Connecting {
+		err = hinted{err, "is the server running, and is the URL right? --database-url, $DATABASE_URL or databases in the tenants file say where it is"}
+	}
+	return db, err
 }
 
 // url finds the URL of a database: for main by flag first, then the file, then

@@ -28,13 +28,13 @@ func (db *DB) ApplyStep(ctx context.Context, w reconcile.Work) error {
 			if err := db.applyOutside(ctx, w, part, i == 0); err != nil {
 				return err
 			}
-			w.Base = "" // whatever it is now: the part has been checked, and recorded what it left
+			w.Base, w.Token = "", "" // whatever it is now
 		}
 		result, err := db.applyInside(ctx, w, part, to)
 		if err != nil {
 			return err
 		}
-		w.Base = result
+		w.Base, w.Token = result, ""
 	}
 	return nil
 }
@@ -154,7 +154,7 @@ func (t *targetTx) begin(ctx context.Context) error {
 	batch.Queue("SELECT set_config('lock_timeout', $1, true)", fmt.Sprintf("%dms", t.work.LockTimeout.Milliseconds()))
 	locked := false
 	batch.Queue("SELECT pg_try_advisory_xact_lock(hashtextextended('tenantry target ' || $1, 0))", t.key.Schema).QueryRow(func(row pgx.Row) error { return row.Scan(&locked) })
-	t.look(batch)
+	t.look(batch, t.work.Token)
 	if err := t.conn.SendBatch(ctx, batch).Close(); err != nil {
 		return t.db.wrap(err)
 	}
@@ -164,11 +164,18 @@ func (t *targetTx) begin(ctx context.Context) error {
 	return nil
 }
 
-// look queues the query that says what the schema is now.
-func (t *targetTx) look(batch *pgx.Batch) {
-	t.fingerprint, t.token = "", ""
-	batch.Queue("SELECT * FROM "+lookFunction(t.db.version)+"($1, $2)", t.key.Schema, structureKinds).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&t.parts.Structure, &t.parts.Objects, &t.token}, func() error {
+// look queues the query that says what the schema is now. While its token is
+// known, it is the base.
+func (t *targetTx) look(batch *pgx.Batch, known string) {
+	batch.Queue("SELECT * FROM "+lookFunction(t.db.version)+"($1, $2, $3)", t.key.Schema, structureKinds, known).Query(func(rows pgx.Rows) error {
+		t.fingerprint, t.token = "", ""
+		var structure, objects *string
+		_, err := pgx.ForEachRow(rows, []any{&structure, &objects, &t.token}, func() error {
+			if structure == nil {
+				t.fingerprint = t.work.Base
+				return nil
+			}
+			t.parts = schema.Fingerprint{Structure: *structure, Objects: *objects}
 			t.fingerprint = t.parts.String()
 			return nil
 		})
@@ -215,7 +222,7 @@ func (t *targetTx) statements(ctx context.Context, statements []schema.Statement
 	for i, s := range statements {
 		queue(i, s.For(t.key.Schema))
 	}
-	t.look(batch)
+	t.look(batch, "")
 	err := t.conn.SendBatch(ctx, batch).Close()
 	switch {
 	case err == nil:

@@ -21,13 +21,35 @@ func lookFunction(version int) string {
 
 // createLook returns the statement that makes the function, if it is not there.
 // It returns a row (structure, objects, token) for a schema that exists, and
-// none for one that does not.
+// none for one that does not. While the token is the one that is known already,
+// the hashes are not computed, and null.
 func createLook(version int) string {
-	body := "BEGIN\nRETURN QUERY WITH f AS MATERIALIZED (" + onlyArgument(fingerprintQuery(version)) + "), t AS MATERIALIZED (" + onlyArgument(tokenQuery) +
-		") SELECT f.structure, f.objects, t.token FROM f JOIN t USING (schema);\nEND"
-	return "CREATE OR REPLACE FUNCTION " + lookFunction(version) + "(one_schema text, kinds text[]) RETURNS TABLE (o_structure text, o_objects text, o_token text)\n" +
-		"LANGUAGE plpgsql SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan SET jit = off SET join_collapse_limit = 1\n" +
-		"SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $look$" + body + "$look$"
+	body := `
+DECLARE
+	now_token text;
+BEGIN
+	SELECT t.token INTO now_token FROM (` + onlyArgument(tokenQuery) + `) t;
+	IF now_token IS NULL THEN
+		RETURN;
+	ELSIF now_token = known_token THEN
+		RETURN QUERY SELECT NULL::text, NULL::text, now_token;
+	ELSE
+		RETURN QUERY SELECT f.structure, f.objects, now_token FROM (` + onlyArgument(fingerprintQuery(version)) + `) f;
+	END IF;
+END`
+	return "CREATE OR REPLACE FUNCTION " + lookFunction(version) + "(one_schema text, kinds text[], known_token text) RETURNS TABLE (o_structure text, o_objects text, o_token text)\n" +
+		planKept + "AS $look$" + body + "$look$"
+}
+
+// planKept makes a function keep the plan that suits one schema; see steer.
+const planKept = "LANGUAGE plpgsql SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan SET jit = off SET join_collapse_limit = 1\n" +
+	"SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off\n"
+
+// createLines returns the statement that makes a function for the lines of one
+// schema, for a workbench: it is gone with the workbench's transaction.
+func createLines(version int) string {
+	return "CREATE FUNCTION pg_temp.tenantry_lines(one_schema text) RETURNS TABLE (o_kind text, o_table text, o_name text, o_def text)\n" + planKept +
+		"AS $lines$\nBEGIN\nRETURN QUERY SELECT l.kind, l.tbl, l.name, l.def FROM (" + onlyArgument(linesQuery(version)) + ") l;\nEND$lines$"
 }
 
 // onlyArgument rewrites a query over $1, a list of schemas, and $2, the kinds of

@@ -61,15 +61,16 @@ func openWorkbench(ctx context.Context, config *pgx.ConnConfig) (*workbench, err
 		wb.Close()
 		return nil, err
 	}
+	if _, err := tx.ExecContext(ctx, createLines(wb.version)); err != nil {
+		wb.Close()
+		return nil, err
+	}
 	return wb, nil
 }
 
 // Lines implements schema.Workbench.
 func (wb *workbench) Lines(ctx context.Context, name string) ([]schema.Line, error) {
-	if _, err := wb.ExecContext(ctx, steer(1)); err != nil {
-		return nil, err
-	}
-	rows, err := wb.QueryContext(ctx, linesQuery(wb.version), []string{name})
+	rows, err := wb.QueryContext(ctx, "SELECT * FROM pg_temp.tenantry_lines($1)", name)
 	if err != nil {
 		return nil, err
 	}
@@ -77,19 +78,13 @@ func (wb *workbench) Lines(ctx context.Context, name string) ([]schema.Line, err
 	var lines []schema.Line
 	for rows.Next() {
 		var l schema.Line
-		var in string
-		if err := rows.Scan(&in, &l.Kind, &l.Table, &l.Name, &l.Definition); err != nil {
+		if err := rows.Scan(&l.Kind, &l.Table, &l.Name, &l.Definition); err != nil {
 			return nil, err
 		}
 		lines = append(lines, l)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	// Atlas's own queries are not to be steered.
-	_, err = wb.ExecContext(ctx, "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on; SET LOCAL join_collapse_limit = DEFAULT")
 	schema.SortLines(lines)
-	return lines, err
+	return lines, rows.Err()
 }
 
 // Close implements schema.Workbench.
