@@ -228,7 +228,11 @@ func (a *applying) attempt(ctx context.Context, db Database, it *item) bool {
 	w := Work{
 		Run: a.run, Base: step.From, Token: t.token, To: step.To, Statements: step.Statements, LockTimeout: a.LockTimeout,
 		Target:      Record{Tenant: t.Tenant, Shared: t.Shared, Schema: t.Schema, Blueprint: step.Blueprint, Status: StatusApplied},
+		Lines:       step.lines,
 		OnlyIfEmpty: a.Destructive == state.DestructiveIfEmpty && step.Destructive(),
+	}
+	if len(step.Unplanned) > 0 {
+		w.Target.Status = StatusPartly
 	}
 	err := db.ApplyStep(ctx, w)
 	var notEmpty *NotEmptyError

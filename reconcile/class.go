@@ -73,7 +73,7 @@ func (d *databasePlanner) planClass(ctx context.Context, c *class) error {
 	c.step = Step{Action: change.Action, Blueprint: b.Digest, Unplanned: []string{}, Kept: []string{}, Unmanaged: []string{}}
 	defer c.step.identify()
 	if !change.Exists {
-		c.step.To, c.step.Statements = to.Fingerprint.String(), to.Statements()
+		c.step.To, c.step.Statements, c.step.lines = to.Fingerprint.String(), to.Statements(), to.Lines
 		return nil
 	}
 	from, err := d.lines(ctx, change)
@@ -91,7 +91,8 @@ func (d *databasePlanner) planClass(ctx context.Context, c *class) error {
 	if err != nil {
 		return err
 	}
-	c.step.From, c.step.To, c.step.Statements = change.From.String(), transition.To.String(), transition.Statements
+	c.step.From, c.step.To, c.step.lines = change.From.String(), transition.To.String(), transition.Lines
+	c.step.Statements = append([]schema.Statement{}, transition.Statements...)
 	for _, u := range transition.Unplanned {
 		c.step.Unplanned = append(c.step.Unplanned, u.String())
 	}

@@ -53,7 +53,7 @@ func (c *Change) decide(want schema.Fingerprint) {
 	switch {
 	case !c.Exists:
 		c.Action, c.Reason = ActionCreate, ReasonMissing
-	case c.From == want:
+	case c.From == want || c.foundSo(want):
 		c.Action = ActionNone
 		if c.Record == nil {
 			c.Reason = ReasonFirstSeen
@@ -65,4 +65,13 @@ func (c *Change) decide(want schema.Fingerprint) {
 	default:
 		c.Action, c.Reason = ActionChange, ReasonDefinitionChanged
 	}
+}
+
+// foundSo reports whether the schema is as it was left by the last apply of this
+// very blueprint, which found that only objects that no blueprint made are in
+// its way to being equal.
+func (c *Change) foundSo(want schema.Fingerprint) bool {
+	r := c.Record
+	return r != nil && r.Status == StatusApplied && r.Blueprint == c.Target.Blueprint.Digest &&
+		r.Fingerprint == c.From && c.From.Structure == want.Structure
 }

@@ -300,7 +300,7 @@ func TestTenantsOfStrangeSchemasConverge(t *testing.T) {
 
 func (w *world) observe(names ...string) *reconcile.Observed {
 	w.t.Helper()
-	observed, err := w.db.Observe(context.Background(), names)
+	observed, err := w.db.Observe(context.Background(), names, true)
 	if err != nil {
 		w.t.Fatal(err)
 	}

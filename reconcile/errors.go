@@ -21,13 +21,21 @@ func (e *StaleError) Error() string {
 // A NotConvergedError says that a step did not end in what was proven on the
 // workbench, and was rolled back.
 type NotConvergedError struct {
-	Key  Key
-	Have string // the fingerprint that came out
-	Want string
+	Key         Key
+	Have        string // the fingerprint that came out
+	Want        string
+	Differences []schema.Difference // from what was proven, where that is known
 }
 
 func (e *NotConvergedError) Error() string {
-	return fmt.Sprintf("the statements ran, but %s was not what the plan had proven; it was rolled back", e.Key)
+	message := fmt.Sprintf("the statements ran, but %s was not what the plan had proven, and was rolled back", e.Key)
+	for i, d := range e.Differences {
+		if i == 3 {
+			return fmt.Sprintf("%s; and %d more", message, len(e.Differences)-i)
+		}
+		message += "; " + d.String()
+	}
+	return message
 }
 
 // A NotEmptyError says that a destructive statement was allowed only where it

@@ -12,9 +12,9 @@ import (
 type Database interface {
 	// Name is the name that tenants.yaml gives it.
 	Name() string
-	// Observe reads what the schemas named hold now and everything that the
-	// control schema records, which may not exist yet.
-	Observe(ctx context.Context, schemas []string) (*Observed, error)
+	// Observe reads what the schemas named hold now and what the control schema,
+	// which may not exist yet, records: of all schemas, or only of those named.
+	Observe(ctx context.Context, schemas []string, all bool) (*Observed, error)
 	// Lines returns the lines of one live schema, sorted; none where there is no schema.
 	Lines(ctx context.Context, schema string) ([]schema.Line, error)
 	// Workbench opens a workbench in this database.
@@ -77,6 +77,7 @@ type Status string
 const (
 	StatusApplied Status = "applied" // it was brought to its blueprint, or found there
 	StatusBetween Status = "between" // a part of a step that cannot run in one transaction is done
+	StatusPartly  Status = "partly"  // it was brought as near to its blueprint as could be planned
 	StatusFailed  Status = "failed"  // it was left as it was
 )
 
@@ -92,10 +93,11 @@ type Run struct {
 // Work is one target's share of a plan.
 type Work struct {
 	Run         Run
-	Target      Record // who it is; its fingerprint and token are taken from what comes out
-	Base        string // the fingerprint that the step starts from; "" for a schema that does not exist
-	Token       string // the token that goes with Base, or "" where it is not known
-	To          string // the fingerprint that it must end with
+	Target      Record        // who it is; its fingerprint and token are taken from what comes out
+	Base        string        // the fingerprint that the step starts from; "" for a schema that does not exist
+	Token       string        // the token that goes with Base, or "" where it is not known
+	To          string        // the fingerprint that it must end with
+	Lines       []schema.Line // the lines that go with To, or nil where they are not known
 	Statements  []schema.Statement
 	OnlyIfEmpty bool // destructive statements are allowed where what they drop holds no data
 	LockTimeout time.Duration

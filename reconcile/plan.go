@@ -90,6 +90,8 @@ type Step struct {
 	Unplanned  []string           `json:"unplanned"` // what still differs then
 	Kept       []string           `json:"kept"`      // what atlas.hcl's diff policy leaves as it is
 	Unmanaged  []string           `json:"unmanaged"` // objects that no blueprint made: not touched
+
+	lines []schema.Line // what To is the fingerprint of
 }
 
 // Destructive reports whether any statement destroys data.

@@ -128,7 +128,7 @@ func (d *databasePlanner) observe(ctx context.Context) (err error) {
 			schemas = append(schemas, t.Schema)
 		}
 	}
-	d.observed, err = d.db.Observe(ctx, schemas)
+	d.observed, err = d.db.Observe(ctx, schemas, !d.desired.Partial)
 	return err
 }
 

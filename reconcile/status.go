@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"tenantry/schema"
@@ -47,7 +48,7 @@ const (
 // Status says how the fleet is. It reads, and needs no workbench: a blueprint
 // that was never compiled is one that nothing can be in sync with.
 func (p *Planner) Status(ctx context.Context, desired *Desired) (*Fleet, error) {
-	fleet := &Fleet{FormatVersion: FormatVersion, Partial: desired.Partial, Summary: make(map[State]int), Targets: []TargetStatus{}}
+	fleet := &Fleet{FormatVersion: FormatVersion, Partial: desired.Partial, Targets: []TargetStatus{}}
 	for _, name := range desired.Databases() {
 		d := &databasePlanner{Planner: p, db: p.Databases[name], desired: desired, plan: &databasePlan{}}
 		if err := d.observe(ctx); err != nil {
@@ -60,10 +61,17 @@ func (p *Planner) Status(ctx context.Context, desired *Desired) (*Fleet, error) 
 			fleet.Targets = append(fleet.Targets, statusOf(&c))
 		}
 	}
-	for _, t := range fleet.Targets {
-		fleet.Summary[t.State]++
-	}
+	fleet.Only(func(*TargetStatus) bool { return true })
 	return fleet, nil
+}
+
+// Only keeps the targets asked for, and counts them.
+func (f *Fleet) Only(asked func(*TargetStatus) bool) {
+	f.Targets = slices.DeleteFunc(f.Targets, func(t TargetStatus) bool { return !asked(&t) })
+	f.Summary = make(map[State]int)
+	for _, t := range f.Targets {
+		f.Summary[t.State]++
+	}
 }
 
 func statusOf(c *Change) TargetStatus {

@@ -230,7 +230,7 @@ func (b *Blueprint) own(realm *atlas.Realm, name string, shared map[string]strin
 		return atlas.New(name)
 	case len(own) != 1:
 		diags.Errorf(b.pos, "one-schema", "the sources of %s declare %s, and a target is one schema", strings.Join(b.Services, ", "), schemaNames(own))
-		diags.Hintf("declare one schema and name it by the input variable: schema \"tenant\" { name = var.schema }")
+		diags.Hintf("a service that exists once per database belongs to shared: in the tenants file; a tenant's schema is named by the input variable: schema \"tenant\" { name = var.schema }")
 		return nil
 	case b.Schema != "" && own[0].Name != b.Schema && own[0].Name != name:
 		diags.Errorf(b.pos, "shared-name", "the shared service %q declares the schema %q", b.Schema, own[0].Name)

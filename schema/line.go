@@ -71,6 +71,9 @@ var creationOrder = []Kind{
 	KindComment, KindObjectComment,
 }
 
+// PlannedKinds returns the kinds that can be planned.
+func PlannedKinds() []Kind { return slices.Clone(creationOrder) }
+
 // StructureKinds lists the kinds whose lines the Structure of a Fingerprint
 // covers. All others are its Objects.
 var StructureKinds = []Kind{

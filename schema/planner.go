@@ -29,6 +29,7 @@ func (c *Compiled) Statements() []Statement {
 type Transition struct {
 	Statements []Statement
 	To         Fingerprint
+	Lines      []Line       // what To is the fingerprint of
 	Unplanned  []Difference // what nothing that we know of would mend
 	Kept       []Difference // what atlas.hcl's diff policy leaves as it is
 	Unmanaged  []Line       // objects that no blueprint ever made

@@ -124,7 +124,7 @@ func (t *transition) look(ctx context.Context, statements []Statement) (*Transit
 	lines = append(lines, t.absent...)
 	c := t.blueprint.Compare(lines, t.to.Lines, t.made)
 	return &Transition{
-		Statements: statements, To: FingerprintOf(lines),
+		Statements: statements, To: FingerprintOf(lines), Lines: lines,
 		Unplanned: c.Differing, Kept: c.Kept, Unmanaged: c.Unmanaged,
 	}, nil
 }

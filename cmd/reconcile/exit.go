@@ -50,17 +50,15 @@ func (a *app) exit(err error) int {
 		return exitDone
 	case errors.As(err, &code):
 		return int(code)
-	case errors.As(err, &wrong):
-		wrong = redactedList(wrong)
-		report.Diagnostics(a.stderr, wrong, readRedacted, a.style())
-		if a.options.output == "json" {
-			a.emptyReport(wrong)
-		}
-		return exitInput
 	case errors.As(err, &usage), isCobraUsage(err):
 		fmt.Fprintf(a.stderr, "reconcile: %s\n", redacted(err.Error()))
 		fmt.Fprintln(a.stderr, "hint: reconcile --help shows commands and flags")
 		return exitUsage
+	case errors.As(err, &wrong):
+		wrong = redactedList(wrong)
+		report.Diagnostics(a.stderr, wrong, readRedacted, a.style())
+		a.reportWrong(wrong)
+		return exitInput
 	}
 	fmt.Fprintf(a.stderr, "reconcile: %s\n", redacted(err.Error()))
 	var h hinted

@@ -14,6 +14,7 @@ func main() { os.Exit(realMain()) }
 
 // realMain is main for tests too: it returns the exit code.
 func realMain() int {
+	signal.Ignore(syscall.SIGPIPE) // a reader that goes away is a failed write, not a death in the middle
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	return run(ctx, os.Args[1:], os.Stdout, os.Stderr)

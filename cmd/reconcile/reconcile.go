@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -41,6 +40,7 @@ func (a *app) reconcile(ctx context.Context) (err error) {
 		for _, to := range writes {
 			err = errors.Join(err, a.writeFile(to, r))
 		}
+		a.annotate(report.Findings(r))
 	}
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (a *app) writes() ([]destination, error) {
 		if !ok || path == "" {
 			return nil, usagef("--write %q is not of the form format=path", w)
 		}
-		if err := oneOf("--write", format, "text", "json", "sql"); err != nil {
+		if err := oneOf("--write", format, "text", "json", "markdown", "sql", "sarif"); err != nil {
 			return nil, err
 		}
 		out = append(out, destination{format, path})
@@ -119,7 +119,7 @@ func (a *app) writeFile(to destination, r *reconcile.Report) error {
 	if err := a.render(&content, to.format, r); err != nil {
 		return err
 	}
-	if err := os.WriteFile(to.path, content.Bytes(), 0o644); err != nil {
+	if err := a.write(to.path, content.Bytes()); err != nil {
 		return fmt.Errorf("--write %s: %w", to.format, err)
 	}
 	return nil
@@ -131,17 +131,18 @@ func (a *app) render(w io.Writer, format string, r *reconcile.Report) error {
 		return report.JSON(w, r)
 	case "sql":
 		return report.SQL(w, r)
+	case "markdown":
+		return report.Markdown(w, r, report.MarkdownOptions{Apply: a.apply})
+	case "sarif":
+		return report.SARIF(w, redactedList(report.Findings(r)), version(), a.places())
 	}
 	style := a.style()
 	style.Color = style.Color && w == a.stdout
 	return report.Text(w, r, style)
 }
 
-// emptyReport writes the document of a run that came to nothing because the
-// files are wrong.
-func (a *app) emptyReport(wrong diag.List) { report.JSON(a.stdout, reportOf(wrong)) }
-
-// reportOf returns the report of such a run.
+// reportOf returns the report of a run that came to nothing because the files are
+// wrong.
 func reportOf(wrong diag.List) *reconcile.Report {
 	return &reconcile.Report{Plan: &reconcile.Plan{
 		FormatVersion: reconcile.FormatVersion, ToolVersion: version(), Steps: []reconcile.Step{}, Targets: []reconcile.PlannedTarget{},

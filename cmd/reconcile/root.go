@@ -19,6 +19,7 @@ type app struct {
 	stdout, stderr io.Writer
 	options        options
 	log            *slog.Logger
+	apply          string // the command line that does what a dry run shows
 }
 
 // options are the flags.
@@ -81,8 +82,10 @@ func (a *app) rootCommand() *cobra.Command {
 	a.runFlags(root.Flags())
 	root.SetHelpTemplate(root.HelpTemplate() + exitCodes)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(a.validateCommand(), a.statusCommand(), a.diffCommand(), a.dbCommand(), a.versionCommand())
+	root.AddCommand(a.validateCommand(), a.statusCommand(), a.diffCommand(), a.tenantCommand(), a.dbCommand(),
+		a.schemaCommand(), a.manCommand(), a.versionCommand())
 	needsShell(root)
+	a.complete(root)
 	return root
 }
 
@@ -118,7 +121,7 @@ func (a *app) fileFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.databaseURL, "database-url", "", "the `URL` of the database main, over $DATABASE_URL")
 	f.StringVar(&o.databaseURLFile, "database-url-file", "", "a `file` that holds that URL, which keeps it out of the process list")
 	f.BoolVar(&o.embedded, "embedded", false, "use the embedded PostgreSQL, with its data in .tenantry/ beside the tenants file")
-	f.StringVarP(&o.output, "output", "o", "text", "what goes to stdout: text, json or sql")
+	f.StringVarP(&o.output, "output", "o", "text", "what goes to stdout: text, json, markdown, sql or sarif")
 	f.StringArrayVar(&o.tenants, "tenant", nil, "only the tenant of this `id`; repeatable")
 	f.StringArrayVar(&o.excludes, "exclude", nil, "not the tenant of this `id`; repeatable")
 	f.StringArrayVar(&o.selectors, "selector", nil, "only tenants with this label, as `key=value`; repeatable")
@@ -143,19 +146,26 @@ func (a *app) runFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.adopt, "adopt", false, "take over schemas that exist and were never managed")
 }
 
+// The values of the flags that have a few.
+var (
+	outputs    = []string{"text", "json", "sql"}
+	engines    = []string{"native"}
+	logFormats = []string{"text", "json"}
+)
+
 // prepare fills in flags from the environment and checks them.
 func (a *app) prepare(cmd *cobra.Command, _ []string) error {
 	if err := flagsFromEnvironment(cmd.Flags(), os.LookupEnv); err != nil {
 		return err
 	}
 	o := &a.options
-	if err := oneOf("--output", o.output, "text", "json", "sql"); err != nil {
+	if err := oneOf("--output", o.output, "text", "json", "markdown", "sql", "sarif"); err != nil {
 		return err
 	}
-	if err := oneOf("--engine", o.engine, "native"); err != nil {
+	if err := oneOf("--engine", o.engine, engines...); err != nil {
 		return err
 	}
-	if err := oneOf("--log-format", o.logFormat, "text", "json"); err != nil {
+	if err := oneOf("--log-format", o.logFormat, logFormats...); err != nil {
 		return err
 	}
 	if o.parallelism < 0 || o.parallelism > 64 || cmd.Flags().Changed("parallelism") && o.parallelism == 0 {
@@ -164,7 +174,7 @@ func (a *app) prepare(cmd *cobra.Command, _ []string) error {
 	if o.maxFailures < 0 || o.lockTimeout < 0 || cmd.Flags().Changed("lock-timeout") && o.lockTimeout < time.Millisecond {
 		return usagef("--max-failures and --lock-timeout must be positive, and --lock-timeout at least 1ms")
 	}
-	a.log = a.logger()
+	a.log, a.apply = a.logger(), applyCommand(cmd.Flags())
 	return nil
 }
 

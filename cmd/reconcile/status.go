@@ -29,6 +29,9 @@ func (a *app) status(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if len(a.options.tenants) > 0 { // who asks for a tenant does not ask for the shared services
+			fleet.Only(func(t *reconcile.TargetStatus) bool { return !t.Shared })
+		}
 		if a.options.output == "json" {
 			return writeJSON(a.stdout, fleet)
 		}
@@ -75,8 +78,8 @@ func (a *app) diff(ctx context.Context, tenant string) error {
 
 // inspect runs f with the files read and the databases open.
 func (a *app) inspect(ctx context.Context, f func(*world) error) (err error) {
-	if a.options.output == "sql" {
-		return usagef("--output sql is for reconcile itself")
+	if o := a.options.output; o != "text" && o != "json" {
+		return usagef("--output %s is for reconcile itself", o)
 	}
 	w, err := a.load()
 	if err != nil {

@@ -17,6 +17,9 @@ func (a *app) validateCommand() *cobra.Command {
 }
 
 func (a *app) validate() error {
+	if err := oneOf("--output", a.options.output, "text", "json", "sarif"); err != nil {
+		return err
+	}
 	w, err := a.load()
 	if err != nil {
 		return err
@@ -36,9 +39,9 @@ func (a *app) validate() error {
 	if diags.HasErrors() {
 		return diags.Err()
 	}
-	if a.options.output == "json" {
-		a.emptyReport(diags)
-		return nil
+	a.annotate(diags)
+	if a.options.output != "text" {
+		return a.render(a.stdout, a.options.output, reportOf(diags))
 	}
 	report.Diagnostics(a.stderr, diags, nil, a.style())
 	_, err = fmt.Fprintf(a.stdout, "%s is valid: %s, %s in %s.\n", a.options.file,

@@ -98,6 +98,7 @@ type loop struct {
 	failures int              // cycles since then that have not
 	said     string           // what was said of the last of these
 	troubled bool             // it was said that events do not come
+	right    right            // the targets that were seen to be so
 }
 
 // A pool is a database that stays open from one cycle to the next.
@@ -110,23 +111,14 @@ type pool struct {
 // cycle does once what reconcile does. Where that is not all there is to do, it
 // returns after how long to try again. An error ends the watch.
 func (l *loop) cycle(ctx context.Context, trigger string) (again time.Duration, err error) {
-	w, err := l.load()
-	var r *reconcile.Report
-	if err == nil {
-		err = l.connect(ctx, w)
-	}
-	if err == nil {
-		r, err = l.app.carryOut(ctx, w)
-	}
-	if r != nil {
-		if err := l.show(trigger, r); err != nil {
-			return 0, err
-		}
-	}
+	failing, err := l.bring(ctx, trigger)
 	var wrong diag.List
+	var output outputError
 	switch {
 	case ctx.Err() != nil:
 		return 0, nil
+	case errors.As(err, &output):
+		return 0, err
 	case errors.As(err, &wrong):
 		return 0, l.broken(trigger, wrong)
 	case err != nil && !l.begun && !postgres.Retryable(err):
@@ -135,10 +127,46 @@ func (l *loop) cycle(ctx context.Context, trigger string) (again time.Duration, 
 		return l.failed(trigger, err), nil
 	}
 	l.begun, l.failures, l.said = true, 0, ""
-	if r.Failed() || r.Count(reconcile.ResultSkipped) > 0 {
+	if failing {
 		again = watching.Reread
 	}
 	return again, nil
+}
+
+// bring brings the databases to the files: of a large fleet the few targets that
+// the files now define otherwise first, then all. It reports whether some failed.
+func (l *loop) bring(ctx context.Context, trigger string) (failing bool, err error) {
+	w, err := l.load()
+	if err != nil {
+		return false, err
+	}
+	if err := l.connect(ctx, w); err != nil {
+		return false, err
+	}
+	few := l.right.otherwise(w.desired)
+	if few != nil {
+		part := *w
+		part.desired = few
+		r, err := l.carryOut(ctx, &part)
+		if err := errors.Join(err, l.show(trigger, r)); err != nil {
+			return false, err
+		}
+	}
+	l.right = nil
+	r, err := l.carryOut(ctx, w)
+	if r != nil && (few == nil || more(r, few)) {
+		err = errors.Join(err, l.show(trigger, r))
+	}
+	return r != nil && (r.Failed() || r.Count(reconcile.ResultSkipped) > 0), err
+}
+
+// carryOut remembers which targets are right then.
+func (l *loop) carryOut(ctx context.Context, w *world) (*reconcile.Report, error) {
+	r, err := l.app.carryOut(ctx, w)
+	if r != nil {
+		l.right = l.right.after(w.desired, r)
+	}
+	return r, err
 }
 
 // next waits for what begins the next cycle, which may be that time has passed.
@@ -263,9 +291,12 @@ func (l *loop) urls(ctx context.Context, w *world) (map[string]string, error) {
 // show writes what came of a cycle: to stdout as text, or as one JSON document on
 // a line, or as SQL.
 func (l *loop) show(trigger string, r *reconcile.Report) error {
+	if r == nil {
+		return nil
+	}
 	a, head := l.app, now()+" "+redacted(trigger)
 	if a.options.output == "text" {
-		return report.Cycle(a.stdout, head, r, a.style())
+		return written(report.Cycle(a.stdout, head, r, a.style()))
 	}
 	a.say("%s: %s", head, report.CycleLine(r))
 	return l.document(r)
@@ -285,7 +316,17 @@ func (l *loop) document(r *reconcile.Report) error {
 		content = line
 	}
 	_, err := l.app.stdout.Write(content.Bytes())
-	return err
+	return written(err)
+}
+
+// An outputError says that nobody reads what is written.
+type outputError struct{ error }
+
+func written(err error) error {
+	if err == nil {
+		return nil
+	}
+	return outputError{err}
 }
 
 // broken reports files that cannot be used. The databases stay as they are.

@@ -142,9 +142,30 @@ func (t *targetTx) run(ctx context.Context, statements []schema.Statement, to st
 		}
 	}
 	if to != "" && t.fingerprint != to {
-		return &reconcile.NotConvergedError{Key: t.key, Have: t.fingerprint, Want: to}
+		return t.notConverged(ctx, to)
 	}
 	return t.commit(ctx, statements, to == "")
+}
+
+// notConverged says what came out otherwise than was proven.
+func (t *targetTx) notConverged(ctx context.Context, to string) error {
+	e := &reconcile.NotConvergedError{Key: t.key, Have: t.fingerprint, Want: to}
+	if t.work.Lines == nil {
+		return e
+	}
+	if err := simple(ctx, t.conn, steer(1)); err != nil {
+		return t.db.wrap(err)
+	}
+	rows, err := t.conn.Query(ctx, linesQuery(t.db.version), []string{t.key.Schema})
+	if err != nil {
+		return t.db.wrap(err)
+	}
+	lines, err := pgx.CollectRows(rows, scanLine)
+	if err != nil {
+		return t.db.wrap(err)
+	}
+	e.Differences = schema.Differences(lines, t.work.Lines)
+	return e
 }
 
 // begin is the first round trip: settings, the target's lock, and what is there.

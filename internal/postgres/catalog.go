@@ -139,8 +139,8 @@ func parts(version int) []part {
 				FROM pg_type b WHERE b.oid = a.atttypid AND b.typstorage <> a.attstorage),
 				CASE a.attcompression WHEN 'p' THEN 'COMPRESSION pglz' WHEN 'l' THEN 'COMPRESSION lz4' END,
 				CASE WHEN a.attstattarget >= 0 THEN 'STATISTICS ' || a.attstattarget END,
-				'(' || array_to_string(a.attoptions, ', ') || ')')`,
-			from: columnsOf + ` AND (a.attcompression <> '' OR a.attstattarget >= 0 OR a.attoptions IS NOT NULL
+				'(' || ` + ownOptions + ` || ')')`,
+			from: columnsOf + ` AND (a.attcompression <> '' OR a.attstattarget >= 0 OR ` + ownOptions + ` IS NOT NULL
 				OR a.attstorage <> (SELECT b.typstorage FROM pg_type b WHERE b.oid = a.atttypid))`},
 		notNull,
 		{kind: "default", table: "o.relname", name: "a.attname",
@@ -229,6 +229,11 @@ func parts(version int) []part {
 
 // relationComment is the kind of a comment on a relation, or on a part of it.
 const relationComment = `CASE WHEN o.relkind IN ('r', 'p', 'f') THEN 'comment' ELSE 'object comment' END`
+
+// ownOptions are the options of a column that somebody has set. PostgreSQL 15.20
+// was seen to keep a number of its own among them, pg_attver, which is another in
+// each table, moves when the table is altered, and cannot be set or reset.
+const ownOptions = `(SELECT string_agg(x, ', ' ORDER BY n) FROM unnest(a.attoptions) WITH ORDINALITY u (x, n) WHERE x NOT LIKE 'pg\_attver=%')`
 
 const columnsOf = `FROM rel o JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped WHERE ` + tableKinds
 

@@ -51,7 +51,7 @@ CREATE TABLE tenantry.target (
 	structure text NOT NULL, -- the fingerprint it then had
 	objects text NOT NULL,
 	token text NOT NULL, -- while the catalog rows have it, the fingerprint still stands
-	status text NOT NULL, -- applied, between (a step is half done), failed
+	status text NOT NULL, -- applied, between (a step is half done), partly (not all could be planned), failed
 	error text NOT NULL,
 	applied_at timestamptz, -- when it was last changed
 	attempted_at timestamptz NOT NULL, -- when a run last did something about it
@@ -130,9 +130,9 @@ func (db *DB) migrate(ctx context.Context, tx pgx.Tx, version int) error {
 	return simple(ctx, tx.Conn(), createLook(db.version))
 }
 
-// records returns every record, ordered by schema.
-func records(ctx context.Context, tx pgx.Tx) ([]reconcile.Record, error) {
-	rows, err := tx.Query(ctx, `SELECT schema, tenant, shared, blueprint, structure, objects, token, status, error, applied_at, attempted_at, coalesce(run, '') FROM tenantry.target ORDER BY schema COLLATE "C"`)
+// records returns every record, or those of the schemas named, ordered by schema.
+func records(ctx context.Context, tx pgx.Tx, schemas []string, all bool) ([]reconcile.Record, error) {
+	rows, err := tx.Query(ctx, `SELECT schema, tenant, shared, blueprint, structure, objects, token, status, error, applied_at, attempted_at, coalesce(run, '') FROM tenantry.target WHERE $1 OR schema = ANY ($2::text[]) ORDER BY schema COLLATE "C"`, all, schemas)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 
 // Observe implements reconcile.Database: the records, the tokens of all schemas
 // in one query, and the fingerprints of those whose token has moved.
-func (db *DB) Observe(ctx context.Context, schemas []string) (*reconcile.Observed, error) {
+func (db *DB) Observe(ctx context.Context, schemas []string, all bool) (*reconcile.Observed, error) {
 	out := &reconcile.Observed{Live: make(map[string]reconcile.Live)}
 	err := db.reading(ctx, func(tx pgx.Tx) error {
 		var err error
@@ -18,7 +18,7 @@ func (db *DB) Observe(ctx context.Context, schemas []string) (*reconcile.Observe
 			return err
 		}
 		if out.Managed {
-			if out.Records, err = records(ctx, tx); err != nil {
+			if out.Records, err = records(ctx, tx, schemas, all); err != nil {
 				return err
 			}
 		}
@@ -119,13 +119,16 @@ func (db *DB) Lines(ctx context.Context, name string) (lines []schema.Line, err 
 		if err != nil {
 			return err
 		}
-		lines, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (l schema.Line, err error) {
-			return l, row.Scan(nil, &l.Kind, &l.Table, &l.Name, &l.Definition)
-		})
+		lines, err = pgx.CollectRows(rows, scanLine)
 		return err
 	})
 	schema.SortLines(lines)
 	return lines, db.wrap(err)
+}
+
+// scanLine reads a row of the lines' query.
+func scanLine(row pgx.CollectableRow) (l schema.Line, err error) {
+	return l, row.Scan(nil, &l.Kind, &l.Table, &l.Name, &l.Definition)
 }
 
 // managed reports whether the control schema exists and may be read.

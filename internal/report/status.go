@@ -28,7 +28,7 @@ var stateOrder = []struct {
 	{reconcile.StateUnknown, "never managed", yellow},
 	{reconcile.StateMissing, "missing", yellow},
 	{reconcile.StateBehind, "behind their definition", yellow},
-	{reconcile.StateOrphaned, "in the file no more", yellow},
+	{reconcile.StateOrphaned, "no longer in the file", yellow},
 	{reconcile.StateInSync, "in sync", green},
 }
 
