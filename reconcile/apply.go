@@ -72,7 +72,6 @@ func (a *applying) database(ctx context.Context, db Database, indexes []int) err
 	if opened, err := a.open(ctx, db, indexes, len(pending)); err != nil || !opened {
 		return err
 	}
-	sharedFailed := ""
 	for len(pending) > 0 {
 		wave := a.plan.Targets[pending[0]].Wave
 		for _, i := range pending {
@@ -86,13 +85,12 @@ func (a *applying) database(ctx context.Context, db Database, indexes []int) err
 				later = append(later, i)
 			}
 		}
-		if sharedFailed != "" {
+		if cause := a.sharedFailure(indexes); wave >= 0 && cause != "" {
 			for _, i := range now {
-				a.finish(i, Outcome{Result: ResultSkipped, Error: sharedFailed})
+				a.finish(i, Outcome{Result: ResultSkipped, Error: cause})
 			}
 		} else {
 			a.wave(ctx, db, now)
-			sharedFailed = a.sharedFailure(now)
 		}
 		pending = later
 	}
@@ -171,7 +169,8 @@ func (a *applying) close(ctx context.Context, db Database, indexes []int) error 
 
 func (a *applying) sharedFailure(indexes []int) string {
 	for _, i := range indexes {
-		if t := &a.plan.Targets[i]; t.Shared && a.outcomes[i].Result != ResultApplied {
+		// A shared service that may not change is as it was, which tenants can do with.
+		if t := &a.plan.Targets[i]; t.Shared && (a.outcomes[i].Result == ResultFailed || a.outcomes[i].Result == ResultSkipped) {
 			return fmt.Sprintf("the shared service %q is not as it should be", t.Tenant)
 		}
 	}
@@ -239,6 +238,8 @@ func (a *applying) attempt(ctx context.Context, db Database, it *item) bool {
 	switch {
 	case err == nil:
 		a.finish(it.index, Outcome{Result: ResultApplied, Duration: a.Now().Sub(it.started)})
+	case errors.Is(err, ErrAlready):
+		a.finish(it.index, Outcome{Result: ResultUnchanged, Duration: a.Now().Sub(it.started)})
 	case errors.As(err, &notEmpty):
 		a.finish(it.index, Outcome{Result: ResultBlocked, Duration: a.Now().Sub(it.started), Error: err.Error()})
 	case ctx.Err() != nil:
@@ -255,7 +256,10 @@ func (a *applying) failed(ctx context.Context, db Database, it *item, r Record, 
 	a.failures.Add(1)
 	cause := err.Error()
 	r.Status = StatusFailed
-	if recording := db.RecordFailure(context.WithoutCancel(ctx), a.run, r, cause); recording != nil {
+	var stale *StaleError
+	if errors.As(err, &stale) {
+		// What another has done to it is for the next run to judge.
+	} else if recording := db.RecordFailure(context.WithoutCancel(ctx), a.run, r, cause); recording != nil {
 		cause += " (and the failure could not be recorded: " + recording.Error() + ")"
 	}
 	a.finish(it.index, Outcome{Result: ResultFailed, Duration: a.Now().Sub(it.started), Error: cause})

@@ -11,6 +11,10 @@ import (
 // ErrBusy says that another process is at work on the target.
 var ErrBusy = errors.New("another run is at work on it")
 
+// ErrAlready says that the target is what the step leads to already: another run
+// was faster.
+var ErrAlready = errors.New("another run has done it")
+
 // A StaleError says that a target is not what the plan was made from.
 type StaleError struct{ Key Key }
 

@@ -32,20 +32,21 @@ func (d *databasePlanner) target(c *Change, class *class) PlannedTarget {
 	if c.Target.Source.File != "" {
 		t.Source = &c.Target.Source
 	}
-	switch {
-	case class == nil:
+	if class == nil {
 		if c.Action == ActionNone {
 			t.as = recordAs(c)
 		}
 		return t
-	case class.err != nil:
+	}
+	t.Drift = append(t.Drift, class.drift...)
+	if class.err != nil {
 		t.Diagnostics = append(t.Diagnostics, Diagnostic{
 			File: c.Target.Source.File, Line: c.Target.Source.Line, Column: c.Target.Source.Column,
 			Severity: diag.Error, Code: "cannot-plan", Message: fmt.Sprint(class.err),
 		})
 		return t
 	}
-	t.Step, t.Drift = class.step.ID, append(t.Drift, class.drift...)
+	t.Step = class.step.ID
 	d.judge(&t, c, &class.step)
 	return t
 }

@@ -32,8 +32,8 @@ type Database interface {
 	StoreCompiled(ctx context.Context, engine string, compiled []*schema.Compiled) error
 	// ApplyStep applies a step to one target in a transaction, or, where
 	// statements must run outside of one, in as few as can be.
-	// It returns a *StaleError, a *NotConvergedError, a *NotEmptyError or ErrBusy
-	// where those say what happened; then nothing was changed.
+	// It returns a *StaleError, a *NotConvergedError, a *NotEmptyError, ErrBusy or
+	// ErrAlready where those say what happened; then nothing was changed.
 	ApplyStep(ctx context.Context, w Work) error
 	// Record records targets that need no change as they are.
 	Record(ctx context.Context, run Run, records []Record) error

@@ -81,7 +81,7 @@ func (p *Planner) Compile(ctx context.Context, b *Blueprint) (*Compiled, error) 
 		return nil, err
 	}
 	if err := bench.run(ctx, bench.Schema, statements); err != nil {
-		return nil, fmt.Errorf("the definition of %s does not work: %w", nameOf(b), err)
+		return nil, bench.said(fmt.Errorf("the definition of %s does not work: %w", nameOf(b), err))
 	}
 	settled, err := bench.settle(ctx)
 	if err != nil {
@@ -141,11 +141,41 @@ func (p *Planner) Plan(ctx context.Context, b *Blueprint, from, made []Line) (*T
 	if err != nil {
 		return nil, err
 	}
-	t := &transition{bench: bench, blueprint: b, to: to, made: made, growth: growth}
+	t := &transition{bench: bench, blueprint: b, to: to, made: made, growth: growth, known: p.thatMakes(FingerprintOf(from))}
 	if err := t.start(ctx, from); err != nil {
-		return nil, err
+		return nil, bench.said(err)
 	}
-	return t.plan(ctx, p.Engine)
+	planned, err := t.plan(ctx, p.Engine)
+	return planned, bench.said(err)
+}
+
+// thatMakes returns a compiled blueprint of that fingerprint, or nil.
+func (p *Planner) thatMakes(f Fingerprint) *Compiled {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.compiled {
+		if c.Fingerprint == f {
+			return c // whichever: they make the same
+		}
+	}
+	return nil
+}
+
+// copyKnown makes a copy of a live schema that a compiled blueprint makes, and
+// reports whether the copy is exact.
+func (b *Bench) copyKnown(ctx context.Context, c *Compiled) (exact bool, err error) {
+	var create []string
+	for _, s := range c.Create {
+		create = append(create, inTransaction(s.mapSQL(func(sql string) string { return onBench(sql, b.Schema, b) })))
+	}
+	if err := b.enter(ctx, b.Schema); err != nil {
+		return false, err
+	}
+	if done, err := b.atOnce(ctx, create); err != nil || !done {
+		return false, err
+	}
+	lines, err := b.lines(ctx)
+	return err == nil && FingerprintOf(lines) == c.Fingerprint, err
 }
 
 // rebuild makes a copy of a live schema from its lines. It returns the copy's

@@ -20,6 +20,11 @@ type remedy struct {
 	hazards []Hazard
 }
 
+// statement returns the statement that the remedy has turned out to be.
+func (r remedy) statement(sql string) Statement {
+	return Statement{SQL: sql, Comment: "what Atlas does not see", Transactional: true, Hazards: r.hazards}
+}
+
 // residue returns remedies that lead from the lines have to the lines want of
 // the schema of that name. They never drop a column, unless it is generated, or a
 // type in use. A table they do drop, with its hazard: the engine does not see
@@ -27,17 +32,25 @@ type remedy struct {
 func residue(schema string, have, want []Line) []remedy {
 	r := newResiduePlan(schema, Differences(have, want))
 	var drops, creates []remedy
+	var keyDrops, keys []remedy // foreign keys: dropped before, and made after, the keys that they refer to
 	for _, kind := range creationOrder {
 		for _, d := range r.byKind[kind] {
 			if r.withTable(d) {
 				continue
 			}
 			drop, create := r.remedies(d)
+			if kind == KindConstraint && strings.HasPrefix(d.Have+d.Want, "FOREIGN KEY") {
+				keyDrops, keys = append(keyDrops, drop...), append(keys, create...)
+				continue
+			}
 			drops = append(drop, drops...)
 			creates = append(creates, create...)
 		}
+		if kind == KindIndex {
+			creates = append(creates, keys...)
+		}
 	}
-	return append(drops, creates...)
+	return slices.Concat(keyDrops, drops, creates)
 }
 
 type residuePlan struct {

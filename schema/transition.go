@@ -13,6 +13,7 @@ type transition struct {
 	to        *Compiled
 	from      []Line // what the bench holds
 	made      []Line
+	known     *Compiled   // makes what the live schema holds; nil where none is known to
 	growth    []Statement // what has made the enums of the live schema those of from
 	absent    []Line      // live objects that the bench's copy lacks
 	inexact   []Line      // lines of the bench that are not quite the live ones: to be made anew
@@ -22,6 +23,12 @@ type transition struct {
 // other words than the live one has, it is to be made anew if it is ours, and is
 // left out if it is not. A structure that cannot be copied is a RebuildError.
 func (t *transition) start(ctx context.Context, live []Line) error {
+	if t.known != nil {
+		if exact, err := t.bench.copyKnown(ctx, t.known); err != nil || exact {
+			t.from = live
+			return err
+		}
+	}
 	built, lost, err := t.bench.rebuild(ctx, live)
 	if err != nil {
 		return err

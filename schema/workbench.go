@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -83,12 +84,29 @@ func (b *Bench) run(ctx context.Context, schema string, statements []Statement) 
 	if err := b.enter(ctx, schema); err != nil {
 		return err
 	}
+	var all []string
 	for _, s := range statements {
+		all = append(all, inTransaction(s))
+	}
+	if done, err := b.atOnce(ctx, all); done || err != nil {
+		return err
+	}
+	for _, s := range statements { // one by one, to say which it is
 		if _, err := b.ExecContext(ctx, inTransaction(s)); err != nil {
 			return &StatementError{Statement: s, Err: err}
 		}
 	}
 	return nil
+}
+
+// atOnce runs statements in one round trip, and reports whether they all worked;
+// where one did not, the bench is as it was.
+func (b *Bench) atOnce(ctx context.Context, statements []string) (done bool, err error) {
+	if len(statements) == 0 {
+		return true, nil
+	}
+	failure, err := b.try(ctx, strings.Join(statements, ";\n"))
+	return failure == nil && err == nil, err
 }
 
 // enter sets the search_path that statements for a schema run with.
@@ -117,6 +135,20 @@ func (b *Bench) runUntilStuck(ctx context.Context, remedies []remedy) ([]Stateme
 		return nil, err
 	}
 	var ran []Statement
+	var first []string
+	for _, r := range remedies {
+		first = append(first, r.ways[0])
+	}
+	done, err := b.atOnce(ctx, first)
+	if err != nil {
+		return nil, err
+	}
+	if done {
+		for _, r := range remedies {
+			ran = append(ran, r.statement(r.ways[0]))
+		}
+		return ran, nil
+	}
 	for len(remedies) > 0 {
 		var failed []remedy
 		for _, r := range remedies {
@@ -125,7 +157,7 @@ func (b *Bench) runUntilStuck(ctx context.Context, remedies []remedy) ([]Stateme
 				return nil, err
 			}
 			if sql != "" {
-				ran = append(ran, Statement{SQL: sql, Comment: "what Atlas does not see", Transactional: true, Hazards: r.hazards})
+				ran = append(ran, r.statement(sql))
 			} else {
 				failed = append(failed, r)
 			}
@@ -192,23 +224,23 @@ func inTransaction(s Statement) string {
 	return strings.Replace(s.SQL, " CONCURRENTLY", "", 1)
 }
 
-// try runs one statement and returns why it failed, if it did; the bench is then
-// as it was. An error means that the bench itself is lost.
+// try runs one statement, or several separated by semicolons, and returns why it
+// failed, if it did; the bench is then as it was. An error means that the bench
+// itself is lost.
 func (b *Bench) try(ctx context.Context, statement string) (failure, err error) {
 	known := b.known
-	if _, err := b.Workbench.ExecContext(ctx, "SAVEPOINT try"); err != nil {
+	if _, err := b.Workbench.ExecContext(ctx, "SAVEPOINT try"); err != nil { // apart: a syntax error keeps all of a string from running
 		return nil, err
 	}
-	if _, failure = b.ExecContext(ctx, statement); failure != nil {
-		if ctx.Err() != nil {
-			return failure, ctx.Err()
-		}
-		b.known = known
-		_, err = b.Workbench.ExecContext(ctx, "ROLLBACK TO SAVEPOINT try")
-		return failure, err
+	if _, failure = b.ExecContext(ctx, statement+";\nRELEASE SAVEPOINT try"); failure == nil {
+		return nil, nil
 	}
-	_, err = b.Workbench.ExecContext(ctx, "RELEASE SAVEPOINT try")
-	return nil, err
+	if ctx.Err() != nil {
+		return failure, ctx.Err()
+	}
+	b.known = known
+	_, err = b.Workbench.ExecContext(ctx, "ROLLBACK TO SAVEPOINT try; RELEASE SAVEPOINT try")
+	return failure, err
 }
 
 // lines returns the lines of the schema being worked on, as they would be in a
@@ -230,6 +262,24 @@ func (b *Bench) lines(ctx context.Context) ([]Line, error) {
 	b.known = slices.Clone(lines)
 	return lines, nil
 }
+
+// said returns an error with the bench's scratch names taken out of its text, so
+// that it says the same whenever it is said.
+func (b *Bench) said(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &benchError{err: err, text: resolveShared(templateOf(err.Error(), b), slices.Sorted(maps.Keys(b.Shared)))}
+}
+
+type benchError struct {
+	err  error
+	text string
+}
+
+func (e *benchError) Error() string { return e.text }
+
+func (e *benchError) Unwrap() error { return e.err }
 
 // A StatementError is a statement that PostgreSQL refused on the workbench.
 type StatementError struct {

@@ -13,14 +13,14 @@ import (
 // it cannot be changed without touching what is not meant.
 const CodeNotEditable = "not-editable"
 
-// State is what is to become of a tenant. Of the file's state field Parse so
+// TenantState is what is to become of a tenant. Of the field "state" Parse so
 // far accepts only the first.
-type State string
+type TenantState string
 
 const (
-	StateActive    State = "active"    // it is kept equal to its definition
-	StateSuspended State = "suspended" // it is closed for now, and keeps its data
-	StateRetired   State = "retired"   // it is to go, and its data with it
+	Active    TenantState = "active"    // it is kept equal to its definition
+	Suspended TenantState = "suspended" // it is closed for now, and keeps its data
+	Retired   TenantState = "retired"   // it is to go, and its data with it
 )
 
 // AddTenant returns src, the text of the file at path, with one more tenant at
@@ -44,6 +44,9 @@ func AddTenant(path string, src []byte, t Tenant, o Options) ([]byte, error) {
 		return nil, notEditable(e.place(e.list), "the list of tenants is an alias")
 	}
 	entry := newEntry(t)
+	if !entry.value().isUTF8() {
+		return nil, refusal(diag.Pos{File: path}, CodeInvalidText, "what is to be added is not UTF-8")
+	}
 	e.add(entry)
 	want := e.tree(func(tenants []value) []value { return append(tenants, entry.value()) })
 	around := e.list
@@ -59,8 +62,8 @@ func AddTenant(path string, src []byte, t Tenant, o Options) ([]byte, error) {
 //
 // What is wrong with src, or would be wrong with that state in it, is a
 // diag.List. Positions of the latter are the tenant's in src.
-func SetState(path string, src []byte, id string, s State, o Options) ([]byte, error) {
-	return setField(path, src, id, assignment{"state", textValue(string(s))}, textValue(string(StateActive)), o)
+func SetState(path string, src []byte, id string, s TenantState, o Options) ([]byte, error) {
+	return setField(path, src, id, assignment{"state", textValue(string(s))}, textValue(string(Active)), o)
 }
 
 // setField returns src with a field of a tenant set. Where the tenant does not

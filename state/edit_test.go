@@ -111,21 +111,23 @@ func TestAnEditThatCannotBeSaysWhy(t *testing.T) {
 	add := func(t Tenant) func() ([]byte, error) {
 		return func() ([]byte, error) { return AddTenant("tenants.yaml", []byte(file), t, anyServices) }
 	}
-	set := func(id string, s State) func() ([]byte, error) {
+	set := func(id string, s TenantState) func() ([]byte, error) {
 		return func() ([]byte, error) { return SetState("tenants.yaml", []byte(file), id, s, anyServices) }
 	}
 	for want, edit := range map[string]func() ([]byte, error){
 		`tenants.yaml:5:5: error[duplicate-id]: there is a tenant "acme" already`:                                                                                             add(Tenant{ID: "acme"}),
 		`tenants.yaml: error[similar-id]: the ids "acme" and "Acme" differ only in case (also defined at tenants.yaml:5:5)`:                                                   add(Tenant{ID: "Acme"}),
 		`tenants.yaml: error[invalid-id]: "a b" is not a tenant's id (letters, digits, "_" and "-", a letter or digit first)`:                                                 add(Tenant{ID: "a b"}),
+		`tenants.yaml: error[invalid-text]: what is to be added is not UTF-8`:                                                                                                 add(Tenant{ID: "c", Labels: map[string]string{"a": "\xff"}}),
+		`tenants.yaml: error[invalid-text]: "name" has a control character (U+001B)`:                                                                                          add(Tenant{ID: "c", Name: "\x1b[1m"}),
 		`tenants.yaml: error[invalid-id]: a tenant's id is empty`:                                                                                                             add(Tenant{}),
 		`tenants.yaml: error[unknown-database]: there is no database "ue" (there is eu and main)`:                                                                             add(Tenant{ID: "c", Database: "ue"}),
 		`tenants.yaml: error[shared-service]: the service "identity" is shared, so no tenant has it (remove it here, or from "shared")`:                                       add(Tenant{ID: "c", Services: []string{"identity"}}),
 		`tenants.yaml: error[reserved-variable]: the variable "schema" is the name of the tenant's schema (to set that, use "schema" of the tenant)`:                          add(Tenant{ID: "c", Vars: map[string]string{"schema": "x"}}),
 		`tenants.yaml: error[schema-conflict]: the tenant "c" comes to the schema "tenant_acme" in the database "main", as does the tenant "acme" (also at tenants.yaml:5:5)`: add(Tenant{ID: "c", Schema: "tenant_acme"}),
-		`tenants.yaml: error[unknown-tenant]: there is no tenant "glbex" (did you mean "globex"?)`:                                                                            set("glbex", StateSuspended),
-		`tenants.yaml:5:5: error[unsupported-state]: the state "suspended" is not supported yet`:                                                                              set("acme", StateSuspended),
-		`tenants.yaml:6:5: error[unsupported-state]: the state "retired" is not supported yet`:                                                                                set("globex", StateRetired),
+		`tenants.yaml: error[unknown-tenant]: there is no tenant "glbex" (did you mean "globex"?)`:                                                                            set("glbex", Suspended),
+		`tenants.yaml:5:5: error[unsupported-state]: the state "suspended" is not supported yet`:                                                                              set("acme", Suspended),
+		`tenants.yaml:6:5: error[unsupported-state]: the state "retired" is not supported yet`:                                                                                set("globex", Retired),
 		`tenants.yaml:6:5: error[not-editable]: what is here is laid out in an unusual way, and is not edited so that nothing else changes (edit it by hand)`: func() ([]byte, error) {
 			return setField("tenants.yaml", []byte(file), "globex", assignment{"labels", mapValue(nil)}, value{}, anyServices)
 		},
@@ -149,7 +151,7 @@ func TestActivatingAnActiveTenantChangesNothing(t *testing.T) {
 	t.Parallel()
 	const file = "tenants:\n  - acme\n  - {id: globex, state: \"active\"}\n"
 	for _, id := range []string{"acme", "globex"} {
-		if out, err := SetState("tenants.yaml", []byte(file), id, StateActive, anyServices); err != nil || string(out) != file {
+		if out, err := SetState("tenants.yaml", []byte(file), id, Active, anyServices); err != nil || string(out) != file {
 			t.Errorf("%s: %v\n%s", id, err, out)
 		}
 	}

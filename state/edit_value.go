@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -54,6 +55,11 @@ func mapValue(m map[string]string) value {
 // equal reports whether two values say the same.
 func (v value) equal(w value) bool {
 	return v.kind == w.kind && v.text == w.text && v.meaning == w.meaning && slices.EqualFunc(v.content, w.content, value.equal)
+}
+
+// isUTF8 reports whether all of a value is text that a file can hold.
+func (v value) isUTF8() bool {
+	return utf8.ValidString(v.text) && !slices.ContainsFunc(v.content, func(c value) bool { return !c.isUTF8() })
 }
 
 // flow returns a value of texts as YAML that is good wherever it stands.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -167,7 +166,9 @@ func formats(values ...string) cobra.CompletionFunc {
 		}
 		var all []cobra.Completion
 		for _, v := range values {
-			all = append(all, described(v+"=", fmt.Sprintf("%s to a file", v)))
+			if strings.HasPrefix(v, begun) {
+				all = append(all, described(v+"=", v+" to a file"))
+			}
 		}
 		return all, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
 	}

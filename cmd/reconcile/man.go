@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -139,6 +140,9 @@ func (r *roff) flags(section string, flags *pflag.FlagSet) {
 			return
 		}
 		variable, usage := pflag.UnquoteUsage(f)
+		if f.DefValue != "" && !slices.Contains([]string{"false", "0", "0s", "[]"}, f.DefValue) {
+			usage += " (default " + f.DefValue + ")"
+		}
 		term := "--" + f.Name
 		if f.Shorthand != "" {
 			term = "-" + f.Shorthand + ", " + term

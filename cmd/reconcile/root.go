@@ -148,7 +148,7 @@ func (a *app) runFlags(f *pflag.FlagSet) {
 
 // The values of the flags that have a few.
 var (
-	outputs    = []string{"text", "json", "sql"}
+	outputs    = []string{"text", "json", "markdown", "sql", "sarif"}
 	engines    = []string{"native"}
 	logFormats = []string{"text", "json"}
 )
@@ -159,7 +159,7 @@ func (a *app) prepare(cmd *cobra.Command, _ []string) error {
 		return err
 	}
 	o := &a.options
-	if err := oneOf("--output", o.output, "text", "json", "markdown", "sql", "sarif"); err != nil {
+	if err := oneOf("--output", o.output, outputs...); err != nil {
 		return err
 	}
 	if err := oneOf("--engine", o.engine, engines...); err != nil {

@@ -30,9 +30,9 @@ effect when reconcile runs.`,
 		},
 	}
 	cmd.AddCommand(a.tenantListCommand(), a.tenantAddCommand(),
-		a.tenantStateCommand("suspend", state.StateSuspended, "Closes a tenant for now; its data stays"),
-		a.tenantStateCommand("resume", state.StateActive, "Makes a suspended or retired tenant active again"),
-		a.tenantStateCommand("retire", state.StateRetired, "Marks a tenant as one that is to go; its data stays until reconcile purge"))
+		a.tenantStateCommand("suspend", state.Suspended, "Closes a tenant for now; its data stays"),
+		a.tenantStateCommand("resume", state.Active, "Makes a suspended or retired tenant active again"),
+		a.tenantStateCommand("retire", state.Retired, "Marks a tenant as one that is to go; its data stays until reconcile purge"))
 	return cmd
 }
 
@@ -65,7 +65,7 @@ neighbours are. What no flag says is left to the defaults of the file.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&t.Name, "name", "", "what people call the `tenant`")
+	f.StringVar(&t.Name, "name", "", "the `name` that people know it by")
 	f.StringArrayVar(&t.Services, "service", nil, "a `service` that it has; repeatable (default defaults.services)")
 	f.StringVar(&t.Database, "database", "", "the `database` it lives in (default defaults.database)")
 	f.StringVar(&t.Schema, "schema", "", "the name or `template` of its schema (default defaults.schema)")
@@ -91,17 +91,18 @@ func pairs(flag string, values []string) (map[string]string, error) {
 }
 
 func (a *app) addTenant(t state.Tenant) error {
-	return a.edit(t.ID, "added the tenant %s at %s", func(f *tenantsFile) ([]byte, error) {
+	return a.edit(t.ID, "added the tenant %s at %s", "", func(f *tenantsFile) ([]byte, error) {
 		return state.AddTenant(a.options.file, f.text, t, f.options)
 	})
 }
 
-func (a *app) tenantStateCommand(verb string, to state.State, short string) *cobra.Command {
+func (a *app) tenantStateCommand(verb string, to state.TenantState, short string) *cobra.Command {
 	return &cobra.Command{
 		Use: verb + " ID", Short: short, Args: oneTenant,
 		Long: short + ".\n\nIt writes \"state: " + string(to) + "\" to the tenant's entry in the tenants file, unless that is\nso already. It takes effect when reconcile runs.",
 		RunE: func(_ *cobra.Command, args []string) error {
-			return a.edit(args[0], "the tenant %s is "+string(to)+" now, at %s", func(f *tenantsFile) ([]byte, error) {
+			done, already := "the tenant %s is "+string(to)+" now, at %s", "the tenant %s is "+string(to)+" already, at %s"
+			return a.edit(args[0], done, already, func(f *tenantsFile) ([]byte, error) {
 				return state.SetState(a.options.file, f.text, args[0], to, f.options)
 			})
 		},
@@ -147,8 +148,9 @@ type edited struct {
 	Diagnostics []reconcile.Diagnostic `json:"diagnostics"`
 }
 
-// edit changes the tenants file and says so, with the tenant's id and place.
-func (a *app) edit(id, done string, change func(*tenantsFile) ([]byte, error)) error {
+// edit changes the tenants file and says so, with the tenant's id and place:
+// that it is done, or was already.
+func (a *app) edit(id, done, already string, change func(*tenantsFile) ([]byte, error)) error {
 	if err := a.textOrJSON(); err != nil {
 		return err
 	}
@@ -162,23 +164,31 @@ func (a *app) edit(id, done string, change func(*tenantsFile) ([]byte, error)) e
 	}
 	changed := !bytes.Equal(text, f.text)
 	if changed {
-		if err := state.Replace(a.options.file, f.text, text); errors.Is(err, state.ErrChanged) {
-			return hinted{err, "run the command again"}
-		} else if err != nil {
-			return fmt.Errorf("cannot write the tenants file: %w", err)
-		}
-		if f.file, err = state.Parse(a.options.file, text, f.options); err != nil {
+		if err := a.replace(f, text); err != nil {
 			return err
 		}
-	}
-	if !changed {
-		done = "nothing to change: the tenant %s is so already, at %s"
+	} else {
+		done = already
 	}
 	t := listed(f.file, f.file.Targets(), id)[0]
 	if a.options.output == "json" {
 		return writeJSON(a.stdout, edited{Changed: changed, Tenant: &t, Diagnostics: []reconcile.Diagnostic{}})
 	}
 	_, err = fmt.Fprintf(a.stdout, done+"\n", id, t.Source)
+	return err
+}
+
+// replace writes the tenants file anew, and reads it.
+func (a *app) replace(f *tenantsFile, text []byte) error {
+	err := state.Replace(a.options.file, f.text, text)
+	switch {
+	case errors.Is(err, state.ErrChanged):
+		return hinted{err, "run the command again"}
+	case err != nil:
+		return fmt.Errorf("cannot write the tenants file: %w", err)
+	}
+	f.text = text
+	f.file, err = state.Parse(a.options.file, text, f.options)
 	return err
 }
 

@@ -111,7 +111,7 @@ type pool struct {
 // cycle does once what reconcile does. Where that is not all there is to do, it
 // returns after how long to try again. An error ends the watch.
 func (l *loop) cycle(ctx context.Context, trigger string) (again time.Duration, err error) {
-	failing, err := l.bring(ctx, trigger)
+	left, err := l.bring(ctx, trigger)
 	var wrong diag.List
 	var output outputError
 	switch {
@@ -127,15 +127,16 @@ func (l *loop) cycle(ctx context.Context, trigger string) (again time.Duration, 
 		return l.failed(trigger, err), nil
 	}
 	l.begun, l.failures, l.said = true, 0, ""
-	if failing {
+	if left {
 		again = watching.Reread
 	}
 	return again, nil
 }
 
 // bring brings the databases to the files: of a large fleet the few targets that
-// the files now define otherwise first, then all. It reports whether some failed.
-func (l *loop) bring(ctx context.Context, trigger string) (failing bool, err error) {
+// the files now define otherwise first, then all. It reports whether some are
+// still to be done.
+func (l *loop) bring(ctx context.Context, trigger string) (left bool, err error) {
 	w, err := l.load()
 	if err != nil {
 		return false, err
@@ -148,8 +149,8 @@ func (l *loop) bring(ctx context.Context, trigger string) (failing bool, err err
 		part := *w
 		part.desired = few
 		r, err := l.carryOut(ctx, &part)
-		if err := errors.Join(err, l.show(trigger, r)); err != nil {
-			return false, err
+		if err := errors.Join(err, l.show(trigger, r)); err != nil || unfinished(r) {
+			return true, err // what has failed just now is not tried again at once
 		}
 	}
 	l.right = nil
@@ -157,7 +158,11 @@ func (l *loop) bring(ctx context.Context, trigger string) (failing bool, err err
 	if r != nil && (few == nil || more(r, few)) {
 		err = errors.Join(err, l.show(trigger, r))
 	}
-	return r != nil && (r.Failed() || r.Count(reconcile.ResultSkipped) > 0), err
+	return r != nil && unfinished(r), err
+}
+
+func unfinished(r *reconcile.Report) bool {
+	return r.Failed() || r.Count(reconcile.ResultSkipped) > 0
 }
 
 // carryOut remembers which targets are right then.

@@ -129,7 +129,11 @@ func (t *targetTx) run(ctx context.Context, statements []schema.Statement, to st
 		return err
 	}
 	if statements[0].Transactional {
-		if t.fingerprint != t.work.Base {
+		switch t.fingerprint {
+		case t.work.Base:
+		case t.work.To:
+			return reconcile.ErrAlready
+		default:
 			return &reconcile.StaleError{Key: t.key}
 		}
 		if t.work.OnlyIfEmpty {

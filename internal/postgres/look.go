@@ -45,10 +45,12 @@ END`
 const planKept = "LANGUAGE plpgsql SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan SET jit = off SET join_collapse_limit = 1\n" +
 	"SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off\n"
 
-// createLines returns the statement that makes a function for the lines of one
-// schema, for a workbench: it is gone with the workbench's transaction.
-func createLines(version int) string {
-	return "CREATE FUNCTION pg_temp.tenantry_lines(one_schema text) RETURNS TABLE (o_kind text, o_table text, o_name text, o_def text)\n" + planKept +
+// createLines returns the statements that make a function for the lines of one
+// schema, in a schema of its own, for a workbench: both are gone with the
+// workbench's transaction.
+func createLines(name string, version int) string {
+	inSchema, _, _ := strings.Cut(name, ".")
+	return "CREATE SCHEMA " + inSchema + "; CREATE FUNCTION " + name + "(one_schema text) RETURNS TABLE (o_kind text, o_table text, o_name text, o_def text)\n" + planKept +
 		"AS $lines$\nBEGIN\nRETURN QUERY SELECT l.kind, l.tbl, l.name, l.def FROM (" + onlyArgument(linesQuery(version)) + ") l;\nEND$lines$"
 }
 

@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"github.com/jackc/pgx/v5"
+	"strings"
 
 	"tenantry/reconcile"
 	"tenantry/schema"
@@ -21,6 +23,9 @@ func (db *DB) Observe(ctx context.Context, schemas []string, all bool) (*reconci
 			if out.Records, err = records(ctx, tx, schemas, all); err != nil {
 				return err
 			}
+		}
+		if err := readable(ctx, tx, schemas); err != nil {
+			return err
 		}
 		tokens, err := db.tokens(ctx, tx, schemas)
 		if err != nil {
@@ -46,6 +51,20 @@ func (db *DB) Observe(ctx context.Context, schemas []string, all bool) (*reconci
 		return err
 	})
 	return out, db.wrap(err)
+}
+
+// readable makes sure that the role may use every schema that exists. Without
+// USAGE a schema is left out of search_path in silence, and its definitions
+// would be printed differently.
+func readable(ctx context.Context, tx pgx.Tx, schemas []string) error {
+	var role string
+	var closed []string
+	err := tx.QueryRow(ctx, `SELECT current_user, coalesce(array_agg(nspname::text ORDER BY nspname), '{}') FROM pg_namespace
+		WHERE nspname = ANY ($1::text[]) AND NOT has_schema_privilege(oid, 'USAGE')`, schemas).Scan(&role, &closed)
+	if err != nil || len(closed) == 0 {
+		return err
+	}
+	return fmt.Errorf("the role %s may not read %s: GRANT USAGE ON SCHEMA %s TO %s", role, strings.Join(closed, ", "), schema.QuoteIdent(closed[0]), schema.QuoteIdent(role))
 }
 
 // reading runs f in a transaction that sees one moment and changes nothing.

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ type workbench struct {
 	*sql.Tx
 	pool    *sql.DB
 	version int
+	lines   string // the function that lists a schema's lines
 }
 
 // Workbench implements reconcile.Database: a workbench in this database.
@@ -61,7 +63,8 @@ func openWorkbench(ctx context.Context, config *pgx.ConnConfig) (*workbench, err
 		wb.Close()
 		return nil, err
 	}
-	if _, err := tx.ExecContext(ctx, createLines(wb.version)); err != nil {
+	wb.lines = schema.QuoteIdent("tenantry_scratch_"+rand.Text()[:12]) + ".lines"
+	if _, err := tx.ExecContext(ctx, createLines(wb.lines, wb.version)); err != nil {
 		wb.Close()
 		return nil, err
 	}
@@ -70,7 +73,7 @@ func openWorkbench(ctx context.Context, config *pgx.ConnConfig) (*workbench, err
 
 // Lines implements schema.Workbench.
 func (wb *workbench) Lines(ctx context.Context, name string) ([]schema.Line, error) {
-	rows, err := wb.QueryContext(ctx, "SELECT * FROM pg_temp.tenantry_lines($1)", name)
+	rows, err := wb.QueryContext(ctx, "SELECT * FROM "+wb.lines+"($1)", name)
 	if err != nil {
 		return nil, err
 	}
