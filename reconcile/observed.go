@@ -39,6 +39,10 @@ type Database interface {
 	Record(ctx context.Context, run Run, records []Record) error
 	// RecordFailure records that a target could not be brought to its blueprint.
 	RecordFailure(ctx context.Context, run Run, r Record, cause string) error
+	// Runs returns the last runs, the newest first. Changes returns the last
+	// changes of a tenant, or of all where tenant is "", the newest first.
+	Runs(ctx context.Context, limit int) ([]PastRun, error)
+	Changes(ctx context.Context, tenant string, limit int) ([]PastChange, error)
 	// Retryable reports whether the error may not come again.
 	Retryable(err error) bool
 }

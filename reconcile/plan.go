@@ -21,6 +21,7 @@ type Plan struct {
 	ToolVersion   string          `json:"tool_version"`
 	ID            string          `json:"plan_id"`
 	Partial       bool            `json:"partial"`
+	Allowed       Allowed         `json:"allowed"`
 	Desired       DesiredID       `json:"desired"`
 	Summary       Summary         `json:"summary"`
 	Steps         []Step          `json:"steps"`
@@ -28,6 +29,12 @@ type Plan struct {
 	Diagnostics   []Diagnostic    `json:"diagnostics"`
 
 	compiled map[string][]*schema.Compiled // by database: what an apply is to store
+}
+
+// Allowed says what was allowed to be planned beyond what is by default.
+type Allowed struct {
+	Destructive bool `json:"destructive"` // destructive statements, whatever the policy
+	Adopt       bool `json:"adopt"`       // schemas that were never managed
 }
 
 // DesiredID says which files a plan was made from.
@@ -179,7 +186,7 @@ func (p *Plan) finish() {
 	p.FormatVersion = FormatVersion
 	p.count()
 	h := sha256.New()
-	fmt.Fprintf(h, "plan %s %v %s\n", p.FormatVersion, p.Partial, p.Desired.Digest)
+	fmt.Fprintf(h, "plan %s %v %v %s\n", p.FormatVersion, p.Partial, p.Allowed, p.Desired.Digest)
 	for _, s := range p.Steps {
 		fmt.Fprintln(h, s.ID)
 	}

@@ -64,8 +64,9 @@ func (p *Planner) Plan(ctx context.Context, desired *Desired) (*Plan, error) {
 		return nil, err
 	}
 	plan := &Plan{
-		ToolVersion: p.ToolVersion, Partial: desired.Partial, Desired: DesiredID{Revision: desired.Revision, Digest: desired.Digest},
-		Steps: []Step{}, Targets: []PlannedTarget{}, Diagnostics: []Diagnostic{}, compiled: make(map[string][]*schema.Compiled),
+		ToolVersion: p.ToolVersion, Partial: desired.Partial, Allowed: Allowed{Destructive: p.AllowDestructive, Adopt: p.Adopt},
+		Desired: DesiredID{Revision: desired.Revision, Digest: desired.Digest},
+		Steps:   []Step{}, Targets: []PlannedTarget{}, Diagnostics: []Diagnostic{}, compiled: make(map[string][]*schema.Compiled),
 	}
 	seen := make(map[string]bool)
 	for i, part := range parts {

@@ -17,6 +17,7 @@ const (
 	exitChanges = 2  // with --detailed-exitcode, a dry run that found changes
 	exitBlocked = 3  // some changes are blocked and everything else is done
 	exitFailed  = 4  // some targets failed and the others are done
+	exitStale   = 5  // a saved plan is stale; nothing of it was applied
 	exitUsage   = 64 // the command line is wrong
 	exitInput   = 65 // tenants.yaml, atlas.hcl or HCL is wrong; nothing was touched
 )

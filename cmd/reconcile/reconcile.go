@@ -14,8 +14,9 @@ import (
 	"tenantry/reconcile"
 )
 
-// reconcile plans and, unless it is a dry run, applies.
-func (a *app) reconcile(ctx context.Context) (err error) {
+// reconcile plans and, unless it is a dry run, applies. saved is the plan that
+// must come out, or nil.
+func (a *app) reconcile(ctx context.Context, saved *reconcile.Plan) (err error) {
 	if err := a.checkWatch(); err != nil {
 		return err
 	}
@@ -34,7 +35,7 @@ func (a *app) reconcile(ctx context.Context) (err error) {
 	if err := w.connect(ctx); err != nil {
 		return err
 	}
-	r, err := a.carryOut(ctx, w)
+	r, err := a.carryOut(ctx, w, saved)
 	if r != nil {
 		err = errors.Join(err, a.render(a.stdout, a.options.output, r))
 		for _, to := range writes {
@@ -48,8 +49,8 @@ func (a *app) reconcile(ctx context.Context) (err error) {
 	return a.ending(ctx, r)
 }
 
-// carryOut plans and applies; the report may be there beside an error.
-func (a *app) carryOut(ctx context.Context, w *world) (*reconcile.Report, error) {
+// carryOut plans and applies, but a saved plan only where it still holds; the report may be there beside an error.
+func (a *app) carryOut(ctx context.Context, w *world, saved *reconcile.Plan) (*reconcile.Report, error) {
 	run := newRun(w.desired.Revision)
 	progress := a.progress()
 	defer progress.Done()
@@ -57,6 +58,11 @@ func (a *app) carryOut(ctx context.Context, w *world) (*reconcile.Report, error)
 	plan, err := planner.Plan(ctx, w.desired)
 	if err != nil {
 		return nil, err
+	}
+	if saved != nil {
+		if err := a.stale(saved, plan); err != nil {
+			return nil, err
+		}
 	}
 	if a.options.dryRun {
 		return &reconcile.Report{Plan: plan, Started: run.Started, Duration: time.Since(run.Started)}, nil

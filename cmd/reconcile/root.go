@@ -67,6 +67,7 @@ Exit codes:
   2   with --detailed-exitcode, a dry run that found changes
   3   some changes are blocked, everything else is done
   4   some targets failed, the others are done
+  5   a saved plan is stale; nothing of it was applied
   64  the command line is wrong
   65  tenants.yaml, atlas.hcl or HCL is wrong; nothing was touched
 `
@@ -76,13 +77,13 @@ func (a *app) rootCommand() *cobra.Command {
 		Use: "reconcile", Short: "Makes PostgreSQL's tenant schemas equal to files", Long: long, Example: examples,
 		SilenceUsage: true, SilenceErrors: true, Args: noArguments, SuggestionsMinimumDistance: 2,
 		PersistentPreRunE: a.prepare,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return a.reconcile(cmd.Context()) },
+		RunE:              func(cmd *cobra.Command, _ []string) error { return a.reconcile(cmd.Context(), nil) },
 	}
 	a.fileFlags(root.PersistentFlags())
 	a.runFlags(root.Flags())
 	root.SetHelpTemplate(root.HelpTemplate() + exitCodes)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(a.validateCommand(), a.statusCommand(), a.diffCommand(), a.tenantCommand(), a.dbCommand(),
+	root.AddCommand(a.applyCommand(), a.validateCommand(), a.statusCommand(), a.diffCommand(), a.historyCommand(), a.tenantCommand(), a.dbCommand(),
 		a.schemaCommand(), a.manCommand(), a.versionCommand())
 	needsShell(root)
 	a.complete(root)
@@ -137,13 +138,19 @@ func (a *app) runFlags(f *pflag.FlagSet) {
 	o := &a.options
 	f.BoolVar(&o.dryRun, "dry-run", false, "plan and show; change nothing")
 	f.BoolVar(&o.detailed, "detailed-exitcode", false, "exit 2 where a dry run found changes")
+	a.applyFlags(f)
+	f.BoolVar(&o.allowDestructive, "allow-destructive", false, "let destructive statements run")
+	f.BoolVar(&o.adopt, "adopt", false, "take over schemas that exist and were never managed")
+	a.watchFlags(f)
+}
+
+// applyFlags are the flags of whatever applies.
+func (a *app) applyFlags(f *pflag.FlagSet) {
+	o := &a.options
 	f.StringArrayVar(&o.write, "write", nil, "the result to a file as well, as `format=path`; repeatable")
 	f.IntVar(&o.parallelism, "parallelism", 0, "targets at once per database (default policy.parallelism, 4)")
 	f.DurationVar(&o.lockTimeout, "lock-timeout", 0, "PostgreSQL's lock_timeout for each target (default policy.lock_timeout, 3s)")
 	f.IntVar(&o.maxFailures, "max-failures", 0, "stop starting targets after so many failed (default policy.max_failures, 5)")
-	f.BoolVar(&o.allowDestructive, "allow-destructive", false, "let destructive statements run")
-	a.watchFlags(f)
-	f.BoolVar(&o.adopt, "adopt", false, "take over schemas that exist and were never managed")
 }
 
 // The values of the flags that have a few.

@@ -450,6 +450,7 @@ func TestWatchRefusesFlagsThatMakeNoSense(t *testing.T) {
 	for _, args := range [][]string{
 		{"--remote"}, {"--poll", "1s"}, {"--watch", "--write", "json=x"}, {"--watch", "--dry-run", "--detailed-exitcode"},
 		{"--watch", "--poll", "1ms"}, {"--watch", "--poll", "-1s"},
+		{"--watch", "-o", "markdown"}, {"--watch", "-o", "sarif"},
 	} {
 		if code := run(t.Context(), args, &output{}, &output{}); code != exitUsage {
 			t.Errorf("%v: exit code %d", args, code)

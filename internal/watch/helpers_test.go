@@ -14,7 +14,7 @@ import (
 // quick is how the tests with real events wait. A minute without an event is a
 // failure, not a long wait: see next.
 var quick = Options{
-	Rest: 20 * time.Millisecond, AtMost: 10 * time.Second, Reread: time.Hour,
+	Rest: 50 * time.Millisecond, AtMost: 10 * time.Second, Reread: time.Hour,
 	Match: func(name string) bool { return strings.HasSuffix(name, ".hcl") },
 }
 

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"tenantry/internal/report"
+	"tenantry/reconcile"
+)
+
+func (a *app) historyCommand() *cobra.Command {
+	limit := 20
+	cmd := &cobra.Command{
+		Use: "history [TENANT]", Short: "Shows past runs, or one tenant's changes with their SQL",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usagef("history takes at most one tenant")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if limit < 1 {
+				return usagef("--limit must be at least 1")
+			}
+			if len(args) == 0 {
+				return a.runs(cmd.Context(), limit)
+			}
+			return a.changes(cmd.Context(), args[0], limit)
+		},
+	}
+	cmd.Flags().IntVar(&limit, "limit", limit, "at most so many, the newest first")
+	return cmd
+}
+
+func (a *app) runs(ctx context.Context, limit int) error {
+	return a.inspect(ctx, func(w *world) error {
+		runs := []reconcile.PastRun{}
+		for _, name := range w.desired.Databases() {
+			of, err := w.databases[name].Runs(ctx, limit)
+			if err != nil {
+				return err
+			}
+			runs = append(runs, of...)
+		}
+		slices.SortStableFunc(runs, func(x, y reconcile.PastRun) int { return y.Started.Compare(x.Started) })
+		runs = runs[:min(limit, len(runs))]
+		if a.options.output == "json" {
+			return writeJSON(a.stdout, map[string][]reconcile.PastRun{"runs": runs})
+		}
+		return report.Runs(a.stdout, runs, a.style())
+	})
+}
+
+// changes shows the changes of a tenant, or of a shared service, which need not
+// be in the file any more.
+func (a *app) changes(ctx context.Context, tenant string, limit int) error {
+	return a.inspect(ctx, func(w *world) error {
+		changes := []reconcile.PastChange{}
+		for _, name := range w.desired.Databases() {
+			of, err := w.databases[name].Changes(ctx, tenant, limit)
+			if err != nil {
+				return err
+			}
+			changes = append(changes, of...)
+		}
+		slices.SortStableFunc(changes, func(x, y reconcile.PastChange) int { return y.Applied.Compare(x.Applied) })
+		changes = changes[:min(limit, len(changes))]
+		if a.options.output == "json" {
+			return writeJSON(a.stdout, map[string][]reconcile.PastChange{"changes": changes})
+		}
+		return report.Changes(a.stdout, changes, a.style())
+	})
+}
