@@ -14,6 +14,7 @@ import (
 
 	"tenantry/internal/pgtest"
 	"tenantry/internal/postgres"
+	"tenantry/internal/report"
 	"tenantry/reconcile"
 	"tenantry/schema"
 )
@@ -233,16 +234,16 @@ func TestInvariant6NoPasswordInPlansAndErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report := w.converge()
+	done := w.converge()
 	w.exec("INSERT INTO tenant_globex.users VALUES (1, NULL, 'g')")
 	w.write(map[string]string{"app.hcl": app(size)})
 	failed := w.reconcile()
-	for _, r := range []*reconcile.Report{report, failed} {
-		text, err := json.Marshal(r)
-		if err != nil {
+	for _, r := range []*reconcile.Report{done, failed} {
+		var text bytes.Buffer
+		if err := report.JSON(&text, r); err != nil {
 			t.Fatal(err)
 		}
-		if bytes.Contains(text, []byte(config.Password)) {
+		if strings.Contains(text.String(), config.Password) {
 			t.Error("a report holds the password")
 		}
 	}

@@ -1,9 +1,6 @@
 package reconcile
 
-import (
-	"encoding/json"
-	"time"
-)
+import "time"
 
 // Result is how one target's part of a run ended.
 type Result string
@@ -53,28 +50,4 @@ func (r *Report) Failed() bool { return r.Plan.Summary.Failed > 0 || r.Count(Res
 // Blocked reports whether a target may not become what it should be.
 func (r *Report) Blocked() bool {
 	return r.Plan.Summary.Blocked > 0 || r.Plan.Summary.Unplanned > 0 || r.Count(ResultBlocked) > 0
-}
-
-// MarshalJSON writes the plan's document, with outcomes where there are any.
-func (r *Report) MarshalJSON() ([]byte, error) {
-	if r.DryRun() {
-		return json.Marshal(r.Plan)
-	}
-	type target struct {
-		PlannedTarget
-		Outcome    Result `json:"outcome"`
-		DurationMS int64  `json:"duration_ms"`
-		Error      string `json:"error,omitempty"`
-	}
-	targets := make([]target, len(r.Plan.Targets))
-	for i, t := range r.Plan.Targets {
-		o := r.Outcomes[i]
-		targets[i] = target{PlannedTarget: t, Outcome: o.Result, DurationMS: o.Duration.Milliseconds(), Error: o.Error}
-	}
-	type plan Plan // without its methods
-	return json.Marshal(struct {
-		plan
-		Targets []target `json:"targets"`
-		RunID   string   `json:"run_id"`
-	}{plan(*r.Plan), targets, r.RunID})
 }

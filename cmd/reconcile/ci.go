@@ -92,6 +92,9 @@ func applyCommand(flags *pflag.FlagSet) string {
 		case "dry-run", "detailed-exitcode", "output", "write", "database-url", "quiet", "verbose", "log-format", "no-color":
 			return
 		}
+		if f.Value.String() == f.DefValue {
+			return
+		}
 		values := []string{f.Value.String()}
 		if list, ok := f.Value.(pflag.SliceValue); ok {
 			values = list.GetSlice()

@@ -15,15 +15,19 @@ import (
 // lookFunction is the function's name for a server version. It says which text
 // it was made from, so that two versions of reconcile do not use each other's.
 func lookFunction(version int) string {
-	sum := sha256.Sum256([]byte(fingerprintQuery(version) + tokenQuery))
+	sum := sha256.Sum256([]byte(lookText(version)))
 	return "tenantry.look_" + hex.EncodeToString(sum[:4])
 }
 
-// createLook returns the statement that makes the function, if it is not there.
-// It returns a row (structure, objects, token) for a schema that exists, and
+// createLook returns the statement that makes the function.
+func createLook(version int) string {
+	return "CREATE OR REPLACE FUNCTION " + lookFunction(version) + lookText(version)
+}
+
+// lookText is what follows the function's name. The function returns a row (structure, objects, token) for a schema that exists, and
 // none for one that does not. While the token is the one that is known already,
 // the hashes are not computed, and null.
-func createLook(version int) string {
+func lookText(version int) string {
 	body := `
 DECLARE
 	now_token text;
@@ -37,7 +41,7 @@ BEGIN
 		RETURN QUERY SELECT f.structure, f.objects, now_token FROM (` + onlyArgument(fingerprintQuery(version)) + `) f;
 	END IF;
 END`
-	return "CREATE OR REPLACE FUNCTION " + lookFunction(version) + "(one_schema text, kinds text[], known_token text) RETURNS TABLE (o_structure text, o_objects text, o_token text)\n" +
+	return "(one_schema text, kinds text[], known_token text) RETURNS TABLE (o_structure text, o_objects text, o_token text)\n" +
 		planKept + "AS $look$" + body + "$look$"
 }
 

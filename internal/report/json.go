@@ -24,6 +24,7 @@ func JSON(w io.Writer, r *reconcile.Report) error {
 		d.field("run_id", r.RunID)
 	}
 	d.field("partial", p.Partial)
+	d.field("allowed", p.Allowed)
 	d.field("desired", p.Desired)
 	d.field("summary", p.Summary)
 	d.list("steps", len(p.Steps), func(i int) any { return stepDocument(p.Steps[i]) })

@@ -152,7 +152,7 @@ func marked(mark string, list []string) []string {
 func (m *markdown) detail(b *block) string {
 	var sql strings.Builder
 	for _, s := range b.step.Statements {
-		for _, remark := range remarks(s, b.kind == create, true) {
+		for _, remark := range remarks(s, b.kind == create, false) {
 			sql.WriteString("-- " + clean(remark) + "\n")
 		}
 		sql.WriteString(terminated(b.render(s)) + "\n")
