@@ -30,6 +30,50 @@ type TargetStatus struct {
 	AttemptedAt *time.Time `json:"attempted_at,omitempty"`
 	RunID       string     `json:"run_id,omitempty"`
 	Error       string     `json:"error,omitempty"` // of the last attempt
+
+	Conditions []Condition `json:"conditions"` // Ready, Reconciling and Stalled, in that order
+}
+
+// A Condition is one statement about a target, in the form that Kubernetes made
+// common: https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md.
+type Condition struct {
+	Type    ConditionType `json:"type"`
+	Status  bool          `json:"status"`
+	Reason  State         `json:"reason"`
+	Message string        `json:"message"`
+}
+
+// ConditionType is what a condition is about.
+type ConditionType string
+
+const (
+	ConditionReady       ConditionType = "Ready"       // it is as it should be
+	ConditionReconciling ConditionType = "Reconciling" // the next run has something to do about it
+	ConditionStalled     ConditionType = "Stalled"     // the last attempt failed, and the next may too
+)
+
+// conditionsOf says of a target what programs ask first.
+func conditionsOf(t *TargetStatus) []Condition {
+	message := stateMessages[t.State]
+	if t.State == StateFailing {
+		message = t.Error
+	}
+	ready, stalled := t.State == StateInSync, t.State == StateFailing
+	working := !ready && t.State != StateUnknown && t.State != StateOrphaned
+	return []Condition{
+		{ConditionReady, ready, t.State, message},
+		{ConditionReconciling, working, t.State, message},
+		{ConditionStalled, stalled, t.State, message},
+	}
+}
+
+var stateMessages = map[State]string{
+	StateInSync:   "it is as it should be",
+	StateBehind:   "its definition has changed since it was last brought to it",
+	StateDrifted:  "it is not as it was left",
+	StateMissing:  "there is no such schema yet",
+	StateUnknown:  "it is there and was never managed; take it over with --adopt",
+	StateOrphaned: "it was managed, and is no longer in the file",
 }
 
 // State is how a target stands to its blueprint.
@@ -58,7 +102,9 @@ func (p *Planner) Status(ctx context.Context, desired *Desired) (*Fleet, error) 
 			return nil, err
 		}
 		for _, c := range Diff(desired, name, d.fingerprints, d.observed) {
-			fleet.Targets = append(fleet.Targets, statusOf(&c))
+			t := statusOf(&c)
+			t.Conditions = conditionsOf(&t)
+			fleet.Targets = append(fleet.Targets, t)
 		}
 	}
 	fleet.Only(func(*TargetStatus) bool { return true })

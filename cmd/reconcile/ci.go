@@ -82,10 +82,10 @@ func (a *app) write(path string, content []byte) error {
 	return err
 }
 
-// applyCommand returns the command line that does what a dry run has shown: with
+// commandToApply returns the command line that does what a dry run has shown: with
 // the same flags, those from the environment too. Without those that only say
 // how to show it, and without a URL, which may hold a password.
-func applyCommand(flags *pflag.FlagSet) string {
+func commandToApply(flags *pflag.FlagSet) string {
 	words := []string{"reconcile"}
 	flags.Visit(func(f *pflag.Flag) {
 		switch f.Name {

@@ -181,7 +181,7 @@ func (a *app) prepare(cmd *cobra.Command, _ []string) error {
 	if o.maxFailures < 0 || o.lockTimeout < 0 || cmd.Flags().Changed("lock-timeout") && o.lockTimeout < time.Millisecond {
 		return usagef("--max-failures and --lock-timeout must be positive, and --lock-timeout at least 1ms")
 	}
-	a.log, a.apply = a.logger(), applyCommand(cmd.Flags())
+	a.log, a.apply = a.logger(), commandToApply(cmd.Flags())
 	return nil
 }
 

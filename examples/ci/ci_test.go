@@ -175,7 +175,7 @@ func TestScriptsUseFlagsThatThereAre(t *testing.T) {
 		}
 		source.Write(text)
 	}
-	command := regexp.MustCompile(`(?m)\breconcile((?: +\\\n| +-)[^|;)]*)`)
+	command := regexp.MustCompile(`(?m)\breconcile((?: apply [^ ]+)?(?: +\\\n| +-)[^|;)]*)`)
 	found := 0
 	for where, script := range scripts(t) {
 		for _, call := range command.FindAllStringSubmatch(script, -1) {

@@ -69,10 +69,10 @@ func (t *text) orphans() {
 	}
 	t.gap()
 	if len(all) == 1 {
-		t.say(0, yellow, "1 schema", " is recorded and in the file no more: "+all[0]+"; it is left alone")
+		t.say(0, yellow, "1 schema", " is recorded and no longer in the file: "+all[0]+"; it is left alone")
 		return
 	}
-	t.say(0, yellow, count(len(all), "schema"), " are recorded and in the file no more: "+names(all, t.style.Verbose)+"; they are left alone")
+	t.say(0, yellow, count(len(all), "schema"), " are recorded and no longer in the file: "+names(all, t.style.Verbose)+"; they are left alone")
 }
 
 // ending sums the report up in one line.

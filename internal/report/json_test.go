@@ -164,19 +164,6 @@ func TestTheSchemaRefusesWhatIsNotAPlan(t *testing.T) {
 	}
 }
 
-// full returns the report with empty lists for those that are nil.
-func full(r *reconcile.Report) *reconcile.Report {
-	for i := range r.Plan.Steps {
-		r.Plan.Steps[i] = stepDocument(r.Plan.Steps[i])
-	}
-	for i := range r.Plan.Targets {
-		t := &r.Plan.Targets[i]
-		t.Drift, t.Diagnostics = filled(t.Drift), filled(t.Diagnostics)
-	}
-	r.Plan.Diagnostics = filled(r.Plan.Diagnostics)
-	return r
-}
-
 func TestJSONIsIndentedAndLeavesSQLReadable(t *testing.T) {
 	t.Parallel()
 	r := dryRun([]reconcile.Step{step("add", reconcile.ActionChange, sql(`ALTER TABLE {schema}."a" ADD CHECK (x <> 1 && y > 2)`))},
