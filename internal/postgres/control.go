@@ -3,12 +3,10 @@ package postgres
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"tenantry/reconcile"
 	"tenantry/schema"
@@ -74,42 +72,43 @@ CREATE VIEW tenantry.tenants AS
 COMMENT ON VIEW tenantry.tenants IS 'The tenants that are ready, for applications to route by.';
 `}
 
-// Prepare implements reconcile.Database.
+// Prepare implements reconcile.Database. Where nothing is to be made it only
+// reads.
 func (db *DB) Prepare(ctx context.Context) error {
-	err := pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+	ready := false
+	err := db.reading(ctx, func(tx pgx.Tx) error {
+		version, look, err := db.prepared(ctx, tx)
+		ready = version == len(migrations) && look
+		return err
+	})
+	if err != nil || ready {
+		return db.wrap(err)
+	}
+	return db.wrap(pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
 		// One process at a time; the lock is gone with the transaction.
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('tenantry control schema', 0))"); err != nil {
 			return err
 		}
-		version := 0
-		err := tx.QueryRow(ctx, "SELECT version FROM tenantry.version").Scan(&version)
-		var pg *pgconn.PgError
-		switch {
-		case errors.As(err, &pg) && (pg.Code == "42P01" || pg.Code == "3F000"): // no such table, no such schema
-			return errNotPrepared
-		case err != nil:
-			return err
-		}
-		return db.migrate(ctx, tx, version)
-	})
-	if errors.Is(err, errNotPrepared) {
-		err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('tenantry control schema', 0))"); err != nil {
-				return err
-			}
-			exists, err := managed(ctx, tx)
-			if err != nil || exists {
-				return err // another process was first
-			}
-			return db.migrate(ctx, tx, 0)
-		})
-	}
-	return db.wrap(err)
+		return db.migrate(ctx, tx)
+	}))
 }
 
-var errNotPrepared = errors.New("there is no control schema yet")
+// prepared returns the version of the control schema, 0 where there is none, and
+// whether the function that an apply looks through is there.
+func (db *DB) prepared(ctx context.Context, tx pgx.Tx) (version int, look bool, err error) {
+	exists, err := managed(ctx, tx)
+	if err != nil || !exists {
+		return 0, false, err
+	}
+	err = tx.QueryRow(ctx, "SELECT version, to_regproc($1) IS NOT NULL FROM tenantry.version", lookFunction(db.version)).Scan(&version, &look)
+	return version, look, err
+}
 
-func (db *DB) migrate(ctx context.Context, tx pgx.Tx, version int) error {
+func (db *DB) migrate(ctx context.Context, tx pgx.Tx) error {
+	version, look, err := db.prepared(ctx, tx)
+	if err != nil {
+		return err
+	}
 	if version > len(migrations) {
 		return fmt.Errorf("its control schema is of version %d and this reconcile knows up to %d: use a newer reconcile", version, len(migrations))
 	}
@@ -123,9 +122,8 @@ func (db *DB) migrate(ctx context.Context, tx pgx.Tx, version int) error {
 			return err
 		}
 	}
-	exists := false
-	if err := tx.QueryRow(ctx, "SELECT to_regproc($1) IS NOT NULL", lookFunction(db.version)).Scan(&exists); err != nil || exists {
-		return err
+	if look {
+		return nil
 	}
 	return simple(ctx, tx.Conn(), createLook(db.version))
 }

@@ -150,8 +150,10 @@ func scanLine(row pgx.CollectableRow) (l schema.Line, err error) {
 	return l, row.Scan(nil, &l.Kind, &l.Table, &l.Name, &l.Definition)
 }
 
-// managed reports whether the control schema exists and may be read.
+// managed reports whether the control schema exists. It asks the catalog and not
+// to_regclass, which may answer from before a lock was waited for.
 func managed(ctx context.Context, tx pgx.Tx) (exists bool, err error) {
-	err = tx.QueryRow(ctx, "SELECT to_regclass('tenantry.target') IS NOT NULL").Scan(&exists)
+	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = 'tenantry' AND c.relname = 'target')`).Scan(&exists)
 	return exists, err
 }
