@@ -121,13 +121,18 @@ func (a *app) override(p *state.Policy) {
 	}
 }
 
-// revision is the git commit of a folder, or "" where there is none.
+// revision is the git commit of a folder, else the one that CI says it runs for,
+// or "" where neither is known.
 func revision(dir string) string {
-	out, err := exec.Command("git", "-C", dir, "rev-parse", "HEAD").Output()
-	if err != nil {
-		return ""
+	if out, err := exec.Command("git", "-C", dir, "rev-parse", "HEAD").Output(); err == nil {
+		return strings.TrimSpace(string(out))
 	}
-	return strings.TrimSpace(string(out))
+	for _, name := range []string{"GITHUB_SHA", "CI_COMMIT_SHA"} {
+		if v := os.Getenv(name); v != "" {
+			return v
+		}
+	}
+	return ""
 }
 
 // connect opens the databases that have targets.
