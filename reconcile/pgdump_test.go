@@ -40,7 +40,7 @@ func pgDump(t testing.TB, program, url, name string) []string {
 	var lines []string
 	for line := range strings.SplitSeq(string(out), "\n") {
 		line = strings.TrimSuffix(strings.TrimSpace(named.Replace(line)), ",")
-		if line != "" && !strings.HasPrefix(line, "\\") && !strings.HasPrefix(line, "-- Dumped") && !strings.Contains(line, "(pg_attver=") {
+		if line != "" && !strings.HasPrefix(line, "\\") && !strings.HasPrefix(line, "-- Dumped") && !strings.Contains(line, "pg_attver=") {
 			lines = append(lines, line)
 		}
 	}
