@@ -124,15 +124,3 @@ func options(dir, bin string) embedded.Options {
 		"max_connections":    "200",
 	}}
 }
-
-// tempDir is where servers of tests keep their data: in memory where the system
-// has a folder for that, because making and dropping databases by the hundred is
-// mostly making and dropping files.
-func tempDir() string {
-	const memory = "/dev/shm"
-	if probe, err := os.MkdirTemp(memory, "tenantry-probe-"); err == nil {
-		os.Remove(probe)
-		return memory
-	}
-	return os.TempDir()
-}
