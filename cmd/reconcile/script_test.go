@@ -51,6 +51,8 @@ func (w withServer) Run() int { return pgtest.Run(w.m) }
 // A script that lacks one of the files of testdata/world has it from there: two
 // tenants, acme and globex, with a table users each.
 //
+// With $TENANTRY_TEST_UPDATE set, what cmp compares with is written anew.
+//
 // $DATABASE_URL is an empty database of the script's own; $DB_HOST, $DB_NAME
 // and $DB_USER are its parts. Nothing else of the environment is handed on.
 func TestScripts(t *testing.T) {
@@ -59,6 +61,7 @@ func TestScripts(t *testing.T) {
 		WorkdirRoot:         workdirRoot(t),
 		Setup:               setUpScript,
 		RequireUniqueNames:  true,
+		UpdateScripts:       os.Getenv("TENANTRY_TEST_UPDATE") != "",
 		RequireExplicitExec: false,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exitsVerb, "sql": sqlVerb, "query": queryVerb, "schemas": schemasVerb, "json": jsonVerb, "edit": editVerb,
