@@ -118,7 +118,8 @@ func (l List) Error() string {
 }
 
 // Suggest returns the candidate nearest to word, or "" where none is near
-// enough to be what was meant: at most a third of the word's letters differ.
+// enough to be what was meant: no more than a third of the word's letters and
+// one more may differ.
 func Suggest(word string, candidates []string) string {
 	best, bestDistance := "", len(word)/3+1
 	for _, c := range candidates {
