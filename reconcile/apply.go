@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"tenantry/schema"
 	"tenantry/state"
 )
 
@@ -286,7 +285,3 @@ func wait(ctx context.Context, attempt int) bool {
 		return true
 	}
 }
-
-// Compiled returns what the plan's making has compiled for a database, to be
-// stored by an apply.
-func (p *Plan) Compiled(database string) []*schema.Compiled { return p.compiled[database] }

@@ -91,7 +91,7 @@ type databasePlan struct {
 }
 
 func (p *Planner) planDatabase(ctx context.Context, desired *Desired, db Database) (*databasePlan, error) {
-	d := &databasePlanner{Planner: p, db: db, desired: desired, plan: &databasePlan{}}
+	d := p.of(desired, db)
 	if err := d.observe(ctx); err != nil {
 		return nil, err
 	}
@@ -105,6 +105,10 @@ func (p *Planner) planDatabase(ctx context.Context, desired *Desired, db Databas
 	}
 	d.collect(changes, classes)
 	return d.plan, nil
+}
+
+func (p *Planner) of(desired *Desired, db Database) *databasePlanner {
+	return &databasePlanner{Planner: p, db: db, desired: desired, plan: &databasePlan{}}
 }
 
 // databasePlanner plans for one database.

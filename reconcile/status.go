@@ -94,7 +94,7 @@ const (
 func (p *Planner) Status(ctx context.Context, desired *Desired) (*Fleet, error) {
 	fleet := &Fleet{FormatVersion: FormatVersion, Partial: desired.Partial, Targets: []TargetStatus{}}
 	for _, name := range desired.Databases() {
-		d := &databasePlanner{Planner: p, db: p.Databases[name], desired: desired, plan: &databasePlan{}}
+		d := p.of(desired, p.Databases[name])
 		if err := d.observe(ctx); err != nil {
 			return nil, err
 		}
@@ -187,7 +187,7 @@ type ExplainedLine struct {
 func (p *Planner) Explain(ctx context.Context, desired *Desired) ([]Explanation, error) {
 	out := []Explanation{}
 	for _, name := range desired.Databases() {
-		d := &databasePlanner{Planner: p, db: p.Databases[name], desired: desired, plan: &databasePlan{}}
+		d := p.of(desired, p.Databases[name])
 		if err := d.observe(ctx); err != nil {
 			return nil, err
 		}

@@ -57,8 +57,8 @@ func (p *Planner) Remember(c *Compiled) {
 	p.compiled[c.Digest] = c
 }
 
-// Known returns what was compiled before from a blueprint of that digest.
-func (p *Planner) Known(digest string) (*Compiled, bool) {
+// remembered returns what was compiled before from a blueprint of that digest.
+func (p *Planner) remembered(digest string) (*Compiled, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c, ok := p.compiled[digest]
@@ -68,7 +68,7 @@ func (p *Planner) Known(digest string) (*Compiled, bool) {
 // Compile returns the compiled blueprint, compiling it on a workbench if it is
 // not yet known. What is wrong with the definition is returned as a diag.List.
 func (p *Planner) Compile(ctx context.Context, b *Blueprint) (*Compiled, error) {
-	if c, ok := p.Known(b.Digest); ok {
+	if c, ok := p.remembered(b.Digest); ok {
 		return c, nil
 	}
 	bench, err := p.bench(ctx, b)

@@ -16,7 +16,7 @@ import (
 
 // reconcile plans and, unless it is a dry run, applies. saved is the plan that
 // must come out, or nil.
-func (a *app) reconcile(ctx context.Context, saved *reconcile.Plan) (err error) {
+func (a *app) reconcile(ctx context.Context, saved *reconcile.Plan) error {
 	if err := a.checkWatch(); err != nil {
 		return err
 	}
@@ -27,26 +27,20 @@ func (a *app) reconcile(ctx context.Context, saved *reconcile.Plan) (err error) 
 	if err != nil {
 		return err
 	}
-	w, err := a.load()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	if err := w.connect(ctx); err != nil {
-		return err
-	}
-	r, err := a.carryOut(ctx, w, saved)
-	if r != nil {
-		err = errors.Join(err, a.render(a.stdout, a.options.output, r))
-		for _, to := range writes {
-			err = errors.Join(err, a.writeFile(to, r))
+	return a.inWorld(ctx, func(w *world) error {
+		r, err := a.carryOut(ctx, w, saved)
+		if r != nil {
+			err = errors.Join(err, a.render(a.stdout, a.options.output, r))
+			for _, to := range writes {
+				err = errors.Join(err, a.writeFile(to, r))
+			}
+			a.annotate(report.Findings(r))
 		}
-		a.annotate(report.Findings(r))
-	}
-	if err != nil {
-		return err
-	}
-	return a.ending(ctx, r)
+		if err != nil {
+			return err
+		}
+		return a.ending(ctx, r)
+	})
 }
 
 // carryOut plans and applies, but a saved plan only where it still holds; the report may be there beside an error.
@@ -112,7 +106,7 @@ func (a *app) writes() ([]destination, error) {
 		if !ok || path == "" {
 			return nil, usagef("--write %q is not of the form format=path", w)
 		}
-		if err := oneOf("--write", format, "text", "json", "markdown", "sql", "sarif"); err != nil {
+		if err := oneOf("--write", format, outputs...); err != nil {
 			return nil, err
 		}
 		out = append(out, destination{format, path})

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -76,20 +75,12 @@ func (a *app) diff(ctx context.Context, tenant string) error {
 	})
 }
 
-// inspect runs f with the files read and the databases open.
-func (a *app) inspect(ctx context.Context, f func(*world) error) (err error) {
+// inspect is inWorld for commands that only show.
+func (a *app) inspect(ctx context.Context, f func(*world) error) error {
 	if o := a.options.output; o != "text" && o != "json" {
 		return usagef("--output %s is for reconcile itself", o)
 	}
-	w, err := a.load()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	if err := w.connect(ctx); err != nil {
-		return err
-	}
-	return f(w)
+	return a.inWorld(ctx, f)
 }
 
 func writeJSON(w io.Writer, v any) error {

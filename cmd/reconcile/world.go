@@ -135,6 +135,19 @@ func revision(dir string) string {
 	return ""
 }
 
+// inWorld runs f with the files read and the databases open.
+func (a *app) inWorld(ctx context.Context, f func(*world) error) (err error) {
+	w, err := a.load()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	if err := w.connect(ctx); err != nil {
+		return err
+	}
+	return f(w)
+}
+
 // connect opens the databases that have targets.
 func (w *world) connect(ctx context.Context) error {
 	for _, name := range w.desired.Databases() {

@@ -67,14 +67,14 @@ func (db *DB) applyOutside(ctx context.Context, w reconcile.Work, statements []s
 	return nil
 }
 
-// checkBase makes sure that the target is what the step starts from.
+// checkBase looks at the target in a transaction of its own.
 func (db *DB) checkBase(ctx context.Context, w reconcile.Work) error {
 	return db.onTarget(ctx, w, func(t *targetTx) error {
 		if err := t.begin(ctx); err != nil {
 			return err
 		}
-		if t.fingerprint != w.Base {
-			return &reconcile.StaleError{Key: t.key}
+		if err := t.atBase(); err != nil {
+			return err
 		}
 		return simple(ctx, t.conn, "COMMIT")
 	})
@@ -129,12 +129,8 @@ func (t *targetTx) run(ctx context.Context, statements []schema.Statement, to st
 		return err
 	}
 	if statements[0].Transactional {
-		switch t.fingerprint {
-		case t.work.Base:
-		case t.work.To:
-			return reconcile.ErrAlready
-		default:
-			return &reconcile.StaleError{Key: t.key}
+		if err := t.atBase(); err != nil {
+			return err
 		}
 		if t.work.OnlyIfEmpty {
 			if err := t.checkEmpty(ctx, statements); err != nil {
@@ -149,6 +145,17 @@ func (t *targetTx) run(ctx context.Context, statements []schema.Statement, to st
 		return t.notConverged(ctx, to)
 	}
 	return t.commit(ctx, statements, to == "")
+}
+
+// atBase makes sure that the target is what the step starts from.
+func (t *targetTx) atBase() error {
+	switch t.fingerprint {
+	case t.work.Base:
+		return nil
+	case t.work.To:
+		return reconcile.ErrAlready
+	}
+	return &reconcile.StaleError{Key: t.key}
 }
 
 // notConverged says what came out otherwise than was proven.

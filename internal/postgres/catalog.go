@@ -25,7 +25,7 @@ func printed(expr string) string {
 // order in which they are to be made; see steer.
 const catalogCTE = `
 WITH ns AS MATERIALIZED (
-	SELECT n.oid, n.xmin AS version, n.nspname, quote_ident(n.nspname) || ', pg_catalog' AS path
+	SELECT n.oid, n.nspname, quote_ident(n.nspname) || ', pg_catalog' AS path
 	FROM pg_namespace n WHERE n.nspname = ANY ($1::text[])
 ), o AS MATERIALIZED (
 	SELECT ns.nspname, ns.path, d.classid, d.objid
@@ -34,11 +34,11 @@ WITH ns AS MATERIALIZED (
 		SELECT FROM pg_depend e
 		WHERE e.classid = d.classid AND e.objid = d.objid AND e.objsubid = 0 AND e.deptype IN ('e', 'i'))
 ), rel AS MATERIALIZED (
-	SELECT o.nspname, o.path, c.xmin AS version, c.*
+	SELECT o.nspname, o.path, c.*
 	FROM o JOIN pg_class c ON c.oid = o.objid
 	WHERE o.classid = 'pg_class'::regclass
 ), typ AS MATERIALIZED (
-	SELECT o.nspname, o.path, t.xmin AS version, t.*
+	SELECT o.nspname, o.path, t.*
 	FROM o JOIN pg_type t ON t.oid = o.objid
 	WHERE o.classid = 'pg_type'::regclass
 )`
