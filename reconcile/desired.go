@@ -3,6 +3,7 @@ package reconcile
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -53,6 +54,27 @@ func (d *Desired) Blueprints(database string) []*schema.Blueprint {
 		}
 	}
 	return out
+}
+
+// Check checks the definitions without a database. Of blueprints that differ in
+// their variables alone it takes one, as a fleet may have one for each tenant;
+// compiling checks the others. An error is a diag.List.
+func (d *Desired) Check() error {
+	var diags diag.List
+	seen := make(map[string]bool)
+	for _, name := range d.Databases() {
+		for _, b := range d.Blueprints(name) {
+			key := b.Schema + "\n" + strings.Join(b.Files(), "\n")
+			if seen[key] {
+				continue
+			}
+			seen[key] = true
+			if list, ok := errors.AsType[diag.List](b.Check()); ok {
+				diags = append(diags, list...)
+			}
+		}
+	}
+	return diags.Err()
 }
 
 // Databases returns the names of the databases that have targets, sorted.

@@ -68,8 +68,7 @@ func (p *Project) blueprint(services []string, shared []*Blueprint, vars map[str
 	for _, name := range services {
 		s, ok := p.Service(name)
 		if !ok {
-			diags.Errorf(at, "unknown-service", "service %q is not an env of %s", name, p.Path)
-			suggest(&diags, name, p.Names())
+			diags = append(diags, p.unknown(name, at)...)
 			continue
 		}
 		b.add(&diags, s, seen)

@@ -56,6 +56,21 @@ func (p *Project) Names() []string {
 	return names
 }
 
+// Check checks that there is a service of that name; at is the place that asks
+// for it. An error is a diag.List.
+func (p *Project) Check(service string, at diag.Pos) error {
+	if _, ok := p.Service(service); ok {
+		return nil
+	}
+	return p.unknown(service, at)
+}
+
+func (p *Project) unknown(service string, at diag.Pos) (diags diag.List) {
+	diags.Errorf(at, "unknown-service", "service %q is not an env of %s", service, p.Path)
+	suggest(&diags, service, p.Names())
+	return diags
+}
+
 // LoadProject reads atlas.hcl. An error is a diag.List with everything that is
 // wrong with it. Sources are found, not read; that is NewBlueprint's part.
 // The environment reaches the file by its function getenv.

@@ -73,6 +73,6 @@
 // and unknown or repeated fields. Fields have no second spelling.
 //
 // The package knows nothing of HCL, of what services hold, or of connections
-// to a database. It does not say whether a service exists; ServicePos says
-// where to point when it does not.
+// to a database. Whether a service exists it asks the caller, who knows; see
+// Options.
 package state

@@ -23,6 +23,10 @@ type Options struct {
 	// Services stands in for the file's defaults.services where it has none.
 	// Services that the file shares are left out of it.
 	Services []string
+
+	// CheckService says what is wrong with a service that the file mentions
+	// first at a place: a diag.List, or nil. Without it there is any service.
+	CheckService func(service string, at diag.Pos) error
 }
 
 // Load reads the file at path. Everything that is wrong with it comes back as
@@ -125,6 +129,7 @@ func (r *reader) read() {
 		}
 	}
 	r.checkTargets()
+	r.checkServices()
 }
 
 // absent applies what holds where a section is not in the file.

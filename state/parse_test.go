@@ -225,6 +225,26 @@ func codes(t *testing.T) (codes []string) {
 	return codes
 }
 
+// What the caller says of a service comes with what else is wrong, once and where
+// the service is mentioned first.
+func TestServicesAreCheckedByTheCaller(t *testing.T) {
+	t.Parallel()
+	check := func(service string, at diag.Pos) error {
+		var diags diag.List
+		if service != "learn" {
+			diags.Errorf(at, "unknown-service", "no %s", service)
+		}
+		return diags.Err()
+	}
+	src := "tenants:\n  - {id: a, services: [learn, lern]}\n  - {id: b, schma: x}\n  - {id: c, services: [lern]}\n"
+	_, err := Parse("tenants.yaml", []byte(src), Options{Services: []string{"learn"}, CheckService: check})
+	want := `tenants.yaml:2:31: error[unknown-service]: no lern
+tenants.yaml:3:13: error[unknown-field]: "schma" is not a field of a tenant (did you mean "schema"?)`
+	if err == nil || err.Error() != want {
+		t.Errorf("Parse: %v\nwant: %s", err, want)
+	}
+}
+
 func TestLoadExplainsAFileThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

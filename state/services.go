@@ -1,6 +1,8 @@
 package state
 
 import (
+	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -123,6 +125,18 @@ func (r *reader) services(n *yaml.Node, what string, check func(*yaml.Node, stri
 		services = append(services, name)
 	}
 	return services
+}
+
+// checkServices lets the caller check each service where it is mentioned first.
+func (r *reader) checkServices() {
+	if r.options.CheckService == nil {
+		return
+	}
+	for _, service := range slices.Sorted(maps.Keys(r.file.mentions)) {
+		if wrong, ok := errors.AsType[diag.List](r.options.CheckService(service, r.file.mentions[service])); ok {
+			r.found = append(r.found, wrong...)
+		}
+	}
 }
 
 // mention notes where a service is mentioned.

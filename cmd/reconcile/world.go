@@ -35,31 +35,36 @@ type world struct {
 // load reads the files and checks them, all of them, without a database. An
 // error is a diag.List, beside a world of what could be read in spite of it.
 func (a *app) load() (*world, error) {
-	var diags diag.List
-	project, projectErr := schema.LoadProject(a.projectPath(), os.Getenv)
-	add(&diags, projectErr)
-	options := state.Options{LookupEnv: os.LookupEnv}
-	if project != nil {
-		options.Services = project.Names()
+	w := &world{app: a, databases: make(map[string]*postgres.DB)}
+	if err := w.read(); err != nil {
+		return w, err
 	}
-	file, err := state.Load(a.options.file, options)
-	if err == nil || projectErr == nil { // without the project's services half of what it says may be wrong
-		add(&diags, err)
-	}
-	w := &world{app: a, file: file, project: project, databases: make(map[string]*postgres.DB)}
-	if diags.HasErrors() {
-		return w, diags.Err()
-	}
-	targets, err := a.selected(file)
+	targets, err := a.selected(w.file)
 	if err != nil {
 		return w, err
 	}
-	if w.desired, err = reconcile.Resolve(file, targets, project); err != nil {
+	if w.desired, err = reconcile.Resolve(w.file, targets, w.project); err != nil {
 		return w, err
 	}
 	a.override(&w.desired.Policy)
 	w.desired.Revision = revision(filepath.Dir(a.options.file))
-	return w, nil
+	return w, w.desired.Check()
+}
+
+// read reads the tenants' file and the project's.
+func (w *world) read() error {
+	var diags diag.List
+	var projectErr, err error
+	w.project, projectErr = schema.LoadProject(w.app.projectPath(), os.Getenv)
+	add(&diags, projectErr)
+	options := anyServices
+	options.LookupEnv = os.LookupEnv
+	if w.project != nil {
+		options.Services, options.CheckService = w.project.Names(), w.project.Check
+	}
+	w.file, err = state.Load(w.app.options.file, options)
+	add(&diags, err)
+	return diags.Err()
 }
 
 func add(diags *diag.List, err error) {
