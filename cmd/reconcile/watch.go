@@ -10,10 +10,10 @@ import (
 	"github.com/spf13/pflag"
 
 	"tenantry/internal/diag"
-	"tenantry/internal/embedded"
 	"tenantry/internal/postgres"
 	"tenantry/internal/watch"
 	"tenantry/reconcile"
+	"tenantry/state"
 )
 
 // watching says how long a watch waits for what.
@@ -62,9 +62,8 @@ func (a *app) checkWatch() error {
 // ends with the context, and without an error: a transaction that was going on
 // then has been committed or has not.
 func (a *app) watch(ctx context.Context) (err error) {
-	options := watching
-	options.Poll = a.options.poll
-	l := &loop{app: a, files: watch.New(options), pools: make(map[string]pool)}
+	l := &loop{session: a.newSession()}
+	l.remote = a.options.remote
 	defer func() { err = errors.Join(err, l.close()) }()
 	for trigger := "started"; ; {
 		again, err := l.cycle(ctx, trigger)
@@ -85,16 +84,11 @@ func (a *app) watch(ctx context.Context) (err error) {
 // only that it is time for one, and every cycle reads all files and looks at all
 // targets. What a cycle could not do, the next one does.
 type loop struct {
-	app      *app
-	files    *watch.Watcher
-	inputs   []string         // what is watched
-	pools    map[string]pool  // open databases, by name
-	embedded *embedded.Server // once it was needed, until the end
-	begun    bool             // a cycle has got through
-	failures int              // cycles since then that have not
-	said     string           // what was said of the last of these
-	troubled bool             // it was said that events do not come
-	right    right            // the targets that were seen to be so
+	session
+	begun    bool   // a cycle has got through
+	failures int    // cycles since then that have not
+	said     string // what was said of the last of these
+	right    right  // the targets that were seen to be so
 }
 
 // cycle does once what reconcile does. Where that is not all there is to do, it
@@ -129,6 +123,9 @@ func (l *loop) bring(ctx context.Context, trigger string) (left bool, err error)
 	w, err := l.load()
 	if err != nil {
 		return false, err
+	}
+	if !l.app.options.allowDestructive {
+		w.desired.Policy.Destructive = state.DestructiveDeny // a file half written is saved too
 	}
 	if err := l.connect(ctx, w); err != nil {
 		return false, err
@@ -188,16 +185,4 @@ func (l *loop) failed(trigger string, err error) time.Duration {
 	d := min(shortestWait<<min(l.failures, 10), longestWait)
 	l.failures++
 	return d*3/4 + rand.N(d/2) // others wait for the same database
-}
-
-// close lets go of the files, the databases and the embedded server.
-func (l *loop) close() error {
-	for _, p := range l.pools {
-		p.Close()
-	}
-	err := l.files.Close()
-	if l.embedded != nil {
-		err = errors.Join(err, l.embedded.Close())
-	}
-	return err
 }

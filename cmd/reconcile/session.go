@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"slices"
 
+	"tenantry/internal/embedded"
 	"tenantry/internal/postgres"
-	"tenantry/state"
+	"tenantry/internal/watch"
 )
 
 // A pool is a database that stays open from one cycle to the next.
@@ -16,28 +18,55 @@ type pool struct {
 	parallelism int
 }
 
+// A session is what stays from one reading of the files to the next: the watch
+// on them, and the databases that are open.
+type session struct {
+	app      *app
+	files    *watch.Watcher
+	inputs   []string         // what is watched
+	pools    map[string]pool  // open databases, by name
+	embedded *embedded.Server // once it was needed, until the end
+	troubled bool             // it was said that events do not come
+	remote   bool             // databases on other machines will do
+}
+
+func (a *app) newSession() session {
+	options := watching
+	options.Poll = a.options.poll
+	return session{app: a, files: watch.New(options), pools: make(map[string]pool)}
+}
+
+// close lets go of the files, the databases and the embedded server.
+func (s *session) close() error {
+	for _, p := range s.pools {
+		p.Close()
+	}
+	err := s.files.Close()
+	if s.embedded != nil {
+		err = errors.Join(err, s.embedded.Close())
+	}
+	return err
+}
+
 // load reads the files, and sees to it that all of them are watched. What had
 // not been watched is read again: it may have changed in between. Where the
 // files are broken, what was watched before still is, for nobody knows what they
 // would have named.
-func (l *loop) load() (*world, error) {
+func (s *session) load() (*world, error) {
 	for {
-		w, err := l.app.load()
-		inputs := l.app.inputs(w)
+		w, err := s.app.load()
+		inputs := s.app.inputs(w)
 		if err != nil {
-			inputs = append(inputs, l.inputs...)
+			inputs = append(inputs, s.inputs...)
 		}
-		l.inputs = slices.Compact(slices.Sorted(slices.Values(inputs)))
-		grown := l.files.Set(inputs)
-		if trouble := l.files.Trouble(); trouble != nil && !l.troubled {
-			l.troubled = true
-			l.app.say("the system does not tell of changes (%s): looking every second", trouble)
+		s.inputs = slices.Compact(slices.Sorted(slices.Values(inputs)))
+		grown := s.files.Set(inputs)
+		if trouble := s.files.Trouble(); trouble != nil && !s.troubled {
+			s.troubled = true
+			s.app.say("the system does not tell of changes (%s): looking every second", trouble)
 		}
 		if grown {
 			continue
-		}
-		if err == nil && !l.app.options.allowDestructive {
-			w.desired.Policy.Destructive = state.DestructiveDeny // a file half written is saved too
 		}
 		return w, err
 	}
@@ -69,27 +98,27 @@ func (a *app) inputs(w *world) []string {
 
 // connect gives the world its databases: those that are open already, and new
 // ones. The others are closed.
-func (l *loop) connect(ctx context.Context, w *world) error {
-	urls, err := l.urls(ctx, w)
+func (s *session) connect(ctx context.Context, w *world) error {
+	urls, err := s.urls(ctx, w)
 	if err != nil {
 		return err
 	}
 	parallelism := w.desired.Policy.Parallelism
-	for name, p := range l.pools {
+	for name, p := range s.pools {
 		if p.url != urls[name] || p.parallelism != parallelism {
 			p.Close()
-			delete(l.pools, name)
+			delete(s.pools, name)
 		}
 	}
 	for _, name := range w.desired.Databases() {
-		if _, open := l.pools[name]; !open {
+		if _, open := s.pools[name]; !open {
 			db, err := w.open(ctx, name, urls[name])
 			if err != nil {
 				return err
 			}
-			l.pools[name] = pool{DB: db, url: urls[name], parallelism: parallelism}
+			s.pools[name] = pool{DB: db, url: urls[name], parallelism: parallelism}
 		}
-		w.databases[name] = l.pools[name].DB
+		w.databases[name] = s.pools[name].DB
 	}
 	return nil
 }
@@ -97,22 +126,22 @@ func (l *loop) connect(ctx context.Context, w *world) error {
 // urls returns the URLs of the world's databases, which must be on this machine
 // unless others are allowed. The embedded server is started where it is needed
 // and does not run.
-func (l *loop) urls(ctx context.Context, w *world) (map[string]string, error) {
-	if l.embedded != nil && l.embedded.PID() == 0 {
-		if err := l.embedded.Close(); err != nil {
+func (s *session) urls(ctx context.Context, w *world) (map[string]string, error) {
+	if s.embedded != nil && s.embedded.PID() == 0 {
+		if err := s.embedded.Close(); err != nil {
 			return nil, err
 		}
-		l.embedded = nil
+		s.embedded = nil
 	}
-	w.embedded = l.embedded
-	defer func() { l.embedded = w.embedded }()
+	w.embedded = s.embedded
+	defer func() { s.embedded = w.embedded }()
 	urls := make(map[string]string)
 	for _, name := range w.desired.Databases() {
 		url, err := w.url(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		if host := postgres.RemoteHost(url); host != "" && !l.app.options.remote {
+		if host := postgres.RemoteHost(url); host != "" && !s.remote {
 			return nil, usagef("database %s is on %s, not on this machine: --watch works there only with --remote", name, host)
 		}
 		urls[name] = url
