@@ -62,7 +62,7 @@ func (a *app) checkWatch() error {
 // ends with the context, and without an error: a transaction that was going on
 // then has been committed or has not.
 func (a *app) watch(ctx context.Context) (err error) {
-	l := &loop{session: a.newSession()}
+	l := &watchLoop{session: a.newSession()}
 	l.remote = a.options.remote
 	defer func() { err = errors.Join(err, l.close()) }()
 	for trigger := "started"; ; {
@@ -80,10 +80,10 @@ func (a *app) watch(ctx context.Context) (err error) {
 	}
 }
 
-// A loop is a watch at work. It is level-triggered: what has begun a cycle says
+// A watchLoop is a watch at work. It is level-triggered: what has begun a cycle says
 // only that it is time for one, and every cycle reads all files and looks at all
 // targets. What a cycle could not do, the next one does.
-type loop struct {
+type watchLoop struct {
 	session
 	begun    bool   // a cycle has got through
 	failures int    // cycles since then that have not
@@ -93,7 +93,7 @@ type loop struct {
 
 // cycle does once what reconcile does. Where that is not all there is to do, it
 // returns after how long to try again. An error ends the watch.
-func (l *loop) cycle(ctx context.Context, trigger string) (again time.Duration, err error) {
+func (l *watchLoop) cycle(ctx context.Context, trigger string) (again time.Duration, err error) {
 	left, err := l.bring(ctx, trigger)
 	var wrong diag.List
 	var output outputError
@@ -119,7 +119,7 @@ func (l *loop) cycle(ctx context.Context, trigger string) (again time.Duration, 
 // bring brings the databases to the files: of a large fleet the few targets that
 // the files now define otherwise first, then all. It reports whether some are
 // still to be done.
-func (l *loop) bring(ctx context.Context, trigger string) (left bool, err error) {
+func (l *watchLoop) bring(ctx context.Context, trigger string) (left bool, err error) {
 	w, err := l.load()
 	if err != nil {
 		return false, err
@@ -152,7 +152,7 @@ func unfinished(r *reconcile.Report) bool {
 }
 
 // carryOut remembers which targets are right then.
-func (l *loop) carryOut(ctx context.Context, w *world) (*reconcile.Report, error) {
+func (l *watchLoop) carryOut(ctx context.Context, w *world) (*reconcile.Report, error) {
 	r, err := l.app.carryOut(ctx, w, nil)
 	if r != nil {
 		l.right = l.right.after(w.desired, r)
@@ -161,7 +161,7 @@ func (l *loop) carryOut(ctx context.Context, w *world) (*reconcile.Report, error
 }
 
 // next waits for what begins the next cycle, which may be that time has passed.
-func (l *loop) next(ctx context.Context, again time.Duration) (trigger string, err error) {
+func (l *watchLoop) next(ctx context.Context, again time.Duration) (trigger string, err error) {
 	waiting := ctx
 	if again > 0 {
 		var cancel context.CancelFunc
@@ -177,7 +177,7 @@ func (l *loop) next(ctx context.Context, again time.Duration) (trigger string, e
 
 // failed reports, once, what kept a cycle from getting through, and returns
 // after how long to try again.
-func (l *loop) failed(trigger string, err error) time.Duration {
+func (l *watchLoop) failed(trigger string, err error) time.Duration {
 	if said := redacted(err.Error()); said != l.said {
 		l.said = said
 		l.line(trigger, said+"; trying again")

@@ -14,7 +14,7 @@ import (
 
 // show writes what came of a cycle: to stdout as text, or as one JSON document on
 // a line, or as SQL.
-func (l *loop) show(trigger string, r *reconcile.Report) error {
+func (l *watchLoop) show(trigger string, r *reconcile.Report) error {
 	if r == nil {
 		return nil
 	}
@@ -26,7 +26,7 @@ func (l *loop) show(trigger string, r *reconcile.Report) error {
 	return l.document(r)
 }
 
-func (l *loop) document(r *reconcile.Report) error {
+func (l *watchLoop) document(r *reconcile.Report) error {
 	var content bytes.Buffer
 	if err := l.app.render(&content, l.app.options.output, r); err != nil {
 		return err
@@ -54,7 +54,7 @@ func written(err error) error {
 }
 
 // broken reports files that cannot be used. The databases stay as they are.
-func (l *loop) broken(trigger string, wrong diag.List) error {
+func (l *watchLoop) broken(trigger string, wrong diag.List) error {
 	a := l.app
 	wrong = redactedList(wrong)
 	l.begun, l.failures, l.said = true, 0, ""
@@ -66,7 +66,7 @@ func (l *loop) broken(trigger string, wrong diag.List) error {
 }
 
 // line writes the line of a cycle that has no report.
-func (l *loop) line(trigger, words string) {
+func (l *watchLoop) line(trigger, words string) {
 	line := now() + " " + redacted(trigger) + ": " + strings.ReplaceAll(words, "\n", " ")
 	if l.app.options.output == "text" {
 		fmt.Fprintln(l.app.stdout, line)

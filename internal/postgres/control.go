@@ -70,6 +70,31 @@ CREATE INDEX change_schema_idx ON tenantry.change (schema, id);
 CREATE VIEW tenantry.tenants AS
 	SELECT tenant AS id, schema, status, blueprint, applied_at FROM tenantry.target WHERE NOT shared AND blueprint <> '';
 COMMENT ON VIEW tenantry.tenants IS 'The tenants that are ready, for applications to route by.';
+`, `
+CREATE TABLE tenantry.lease (
+	name text PRIMARY KEY,
+	holder text NOT NULL, -- the replica of reconcile serve that brings about changes
+	expires_at timestamptz NOT NULL
+);
+CREATE TABLE tenantry.pause (
+	name text PRIMARY KEY,
+	reason text NOT NULL,
+	paused_by text NOT NULL,
+	since timestamptz NOT NULL,
+	until timestamptz NOT NULL
+);
+CREATE TABLE tenantry.audit (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	who text NOT NULL,
+	role text NOT NULL,
+	address text NOT NULL, -- where the request came from
+	operation text NOT NULL,
+	subject text NOT NULL, -- the tenant, plan or whatever it was about
+	detail text NOT NULL, -- what was asked for, as JSON
+	request text NOT NULL, -- the request's id, which logs have too
+	status integer -- of the answer; null where the process ended before
+);
 `}
 
 // Prepare implements reconcile.Database. Where nothing is to be made it only

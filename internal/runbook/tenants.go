@@ -1,0 +1,145 @@
+package runbook
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tenantry/internal/loop"
+	"tenantry/reconcile"
+)
+
+// Tenants is a page of tenants.
+type Tenants struct {
+	Tenants    []Tenant                `json:"tenants"`
+	Total      int                     `json:"total"`   // how many the filter takes
+	Summary    map[reconcile.State]int `json:"summary"` // all tenants by state, whatever the filter
+	Next       string                  `json:"next,omitempty"`
+	ObservedAt *time.Time              `json:"observed_at"` // when the whole fleet was last looked at; null before the first time
+}
+
+// The bounds of a page.
+const (
+	defaultLimit = 100
+	maxLimit     = 1000
+)
+
+func (s *Server) listTenants(w http.ResponseWriter, r *http.Request) error {
+	filter, err := filterOf(r)
+	if err != nil {
+		return err
+	}
+	limit, err := limitOf(r)
+	if err != nil {
+		return err
+	}
+	o := s.Fleet.Observation()
+	if o.World == nil {
+		return loop.ErrNotReady
+	}
+	page := Tenants{Summary: o.Summary()}
+	if !o.Looked.IsZero() {
+		page.ObservedAt = &o.Looked
+	}
+	taken := filter.Take(o.Tenants)
+	page.Total = len(taken)
+	if after := r.URL.Query().Get("after"); after != "" {
+		i, found := slices.BinarySearchFunc(taken, after, func(t *loop.Tenant, id string) int { return strings.Compare(t.ID, id) })
+		if found {
+			i++
+		}
+		taken = taken[i:]
+	}
+	if len(taken) > limit {
+		taken = taken[:limit]
+		page.Next = taken[limit-1].ID
+	}
+	page.Tenants = showAll(taken)
+	return answer(w, http.StatusOK, page)
+}
+
+func (s *Server) getTenant(w http.ResponseWriter, r *http.Request) error {
+	t, err := s.tenant(r)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, show(t))
+}
+
+// tenant returns the tenant that a path names.
+func (s *Server) tenant(r *http.Request) (*loop.Tenant, error) {
+	o := s.Fleet.Observation()
+	if o.World == nil {
+		return nil, loop.ErrNotReady
+	}
+	id := r.PathValue("id")
+	if t := o.Tenant(id); t != nil {
+		return t, nil
+	}
+	return nil, problemf(http.StatusNotFound, codeNotFound, "there is no tenant %q", id)
+}
+
+// A Filter takes tenants. Its zero value takes all.
+type Filter struct {
+	State    reconcile.State
+	Labels   map[string]string
+	Service  string
+	Database string
+	Text     string // a part of the id or name, in any case
+}
+
+func filterOf(r *http.Request) (Filter, error) {
+	q := r.URL.Query()
+	f := Filter{State: reconcile.State(q.Get("state")), Labels: make(map[string]string), Service: q.Get("service"), Database: q.Get("database"), Text: q.Get("q")}
+	for _, l := range q["label"] {
+		key, value, ok := strings.Cut(l, "=")
+		if !ok {
+			return f, problemf(http.StatusBadRequest, codeBadParameter, "label %q is not of the form key=value", l)
+		}
+		f.Labels[key] = value
+	}
+	return f, nil
+}
+
+func limitOf(r *http.Request) (int, error) {
+	text := r.URL.Query().Get("limit")
+	if text == "" {
+		return defaultLimit, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > maxLimit {
+		return 0, problemf(http.StatusBadRequest, codeBadParameter, "limit must be 1 to %d", maxLimit)
+	}
+	return n, nil
+}
+
+// Take returns the tenants that the filter takes, in order.
+func (f Filter) Take(tenants []*loop.Tenant) []*loop.Tenant {
+	text := strings.ToLower(f.Text)
+	var out []*loop.Tenant
+	for _, t := range tenants {
+		if f.takes(t, text) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func (f Filter) takes(t *loop.Tenant, text string) bool {
+	if f.State != "" && t.State() != f.State {
+		return false
+	}
+	d := t.Defined
+	if d == nil {
+		return f.Service == "" && f.Database == "" && len(f.Labels) == 0 && strings.Contains(strings.ToLower(t.ID), text)
+	}
+	for k, v := range f.Labels {
+		if have, ok := d.Labels[k]; !ok || have != v {
+			return false
+		}
+	}
+	return (f.Service == "" || slices.Contains(d.Services, f.Service)) && (f.Database == "" || d.Database == f.Database) &&
+		(strings.Contains(strings.ToLower(t.ID), text) || strings.Contains(strings.ToLower(d.Name), text))
+}
