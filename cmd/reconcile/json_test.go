@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // jsonVerb compares a part of the JSON that the last command left on stdout:
@@ -20,12 +22,17 @@ import (
 //	json plan_id '/^sha256:[0-9a-f]{64}$/'
 //	json steps.length 2        how many there are
 //	json summary.@ 'a b c'     the names in it, sorted
+//
+// A plan's document has to follow reconcile/plan.schema.json.
 func jsonVerb(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 2 {
 		ts.Fatalf("usage: json PATH WANT")
 	}
 	var document any
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &document))
+	if d, ok := document.(map[string]any); ok && d["plan_id"] != nil {
+		ts.Check(planSchema().Validate(document))
+	}
 	got, err := lookUp(document, args[0])
 	if err != nil {
 		ts.Fatalf("json %s: %v", args[0], err)
@@ -38,6 +45,11 @@ func jsonVerb(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("json %s is %s", args[0], got)
 	}
 }
+
+// planSchema is the schema that plans are promised to follow.
+var planSchema = sync.OnceValue(func() *jsonschema.Schema {
+	return jsonschema.NewCompiler().MustCompile("../../reconcile/plan.schema.json")
+})
 
 var selection = regexp.MustCompile(`^(\w*)\[(\w+)=(.*)\]$`)
 
