@@ -17,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"tenantry/internal/embedded"
+	"tenantry/internal/memdir"
 	"tenantry/internal/pgtest"
 )
 
@@ -74,7 +75,7 @@ func TestScripts(t *testing.T) {
 // workdirRoot makes a folder that the embedded server's user may enter, which
 // t.TempDir's is not.
 func workdirRoot(t *testing.T) string {
-	dir, err := os.MkdirTemp("", "reconcile-scripts-")
+	dir, err := os.MkdirTemp(memdir.Dir(), "reconcile-scripts-")
 	if err == nil {
 		err = os.Chmod(dir, 0o755)
 	}

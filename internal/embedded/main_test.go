@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"tenantry/internal/memdir"
 )
 
 // helperDir makes this test program another process that uses the server of the folder named, until its stdin ends.
@@ -108,7 +110,7 @@ func fast(dir string) Options {
 // folder makes a folder for a server, which the user postgres may enter too, and removes it with the server.
 func folder(t *testing.T) string {
 	t.Helper()
-	parent, err := os.MkdirTemp("", "embedded-")
+	parent, err := os.MkdirTemp(memdir.Dir(), "embedded-")
 	check(t, err)
 	check(t, os.Chmod(parent, 0o755))
 	dir := filepath.Join(parent, ".tenantry")

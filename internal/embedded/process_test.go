@@ -120,6 +120,7 @@ func TestKilledWhileMakingTheData(t *testing.T) {
 
 func TestStalePidFile(t *testing.T) {
 	t.Parallel()
+	dir := folder(t)
 	for name, content := range map[string]func(t *testing.T, s *Server, old string) string{
 		"dead process": func(t *testing.T, s *Server, old string) string { return old },
 		"number given to another process": func(t *testing.T, s *Server, old string) string {
@@ -132,7 +133,6 @@ func TestStalePidFile(t *testing.T) {
 		"empty": func(*testing.T, *Server, string) string { return "" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := folder(t)
 			s := begin(t, fast(dir))
 			path := pidFile(s.home.data())
 			old, err := os.ReadFile(path)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tenantry/internal/embedded"
+	"tenantry/internal/memdir"
 )
 
 // Own is a server that one test has for itself, to stop, start and crash. Its URL stays the same throughout, unless somebody
@@ -93,7 +94,7 @@ func (o *Own) remove() {
 
 // ownPrefix begins the path of the folder of each server of a test's own; the number of the test process follows.
 func ownPrefix() string {
-	return filepath.Join(tempDir(), fmt.Sprintf("tenantry-own-%d-", os.Getuid()))
+	return filepath.Join(memdir.Dir(), fmt.Sprintf("tenantry-own-%d-", os.Getuid()))
 }
 
 // sweepOwn removes what killed test processes have left, running servers included.

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"tenantry/internal/embedded"
+	"tenantry/internal/memdir"
 )
 
 // Bin is the environment variable that names the folder with the programs of the PostgreSQL to test with.
@@ -72,7 +73,7 @@ func openShared() (*embedded.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(tempDir(), fmt.Sprintf("tenantry-test-%d-%d", os.Getuid(), bin.Major))
+	dir := filepath.Join(memdir.Dir(), fmt.Sprintf("tenantry-test-%d-%d", os.Getuid(), bin.Major))
 	if err := claim(dir); err != nil {
 		return nil, err
 	}

@@ -1,4 +1,6 @@
-package pgtest
+// Package memdir says where tests keep the data of servers. It is not where
+// anything else belongs: what is there is gone when the machine restarts.
+package memdir
 
 import (
 	"os"
@@ -8,10 +10,10 @@ import (
 // roomNeeded is how much of a folder in memory must be free for a test run.
 const roomNeeded = 4 << 30
 
-// tempDir is where servers of tests keep their data: in memory where the system
-// has a folder for that, and enough of it, because making and dropping databases
-// by the hundred is mostly making and dropping files.
-func tempDir() string {
+// Dir returns the folder for data that is worth nothing: in memory where the
+// system has a folder for that, and enough of it, because making and dropping
+// databases by the hundred is mostly making and dropping files.
+func Dir() string {
 	const memory = "/dev/shm"
 	var room syscall.Statfs_t
 	if syscall.Statfs(memory, &room) != nil || room.Blocks*uint64(room.Bsize) < roomNeeded {
