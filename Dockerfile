@@ -1,4 +1,4 @@
-# reconcile alone, in an image without a shell, for a user without rights:
+# reconcile alone, in an image that has nothing else, for a user without rights:
 #
 #	docker build --build-arg VERSION=v1.2.3 --tag tenantry .
 #	docker run --rm --volume "$PWD:/work:ro" --env DATABASE_URL tenantry --dry-run
@@ -13,9 +13,11 @@ ARG TARGETOS TARGETARCH VERSION=
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -trimpath -buildvcs=false -ldflags "-s -w -X main.release=$VERSION" -o /reconcile ./cmd/reconcile
 
-FROM gcr.io/distroless/static-debian12:nonroot
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /reconcile /usr/local/bin/reconcile
 # Where CI is set, a forgotten URL is an error at once and no attempt to start a PostgreSQL.
-ENV CI=true
+ENV CI=true USER=reconcile HOME=/work
+USER 65532:65532
 WORKDIR /work
 ENTRYPOINT ["/usr/local/bin/reconcile"]

@@ -109,7 +109,7 @@ func TestTheCommentNeverRunsWhatIsInThePullRequest(t *testing.T) {
 	}
 }
 
-func TestActionsHaveVersionsAndAreThere(t *testing.T) {
+func TestActionsAreNamedByCommitAndAreThere(t *testing.T) {
 	t.Parallel()
 	for path, w := range workflows(t) {
 		for _, s := range w.steps() {
@@ -119,7 +119,7 @@ func TestActionsHaveVersionsAndAreThere(t *testing.T) {
 				if _, err := os.Stat(filepath.Join("github", local, "action.yml")); err != nil {
 					t.Errorf("%s: %v", path, err)
 				}
-			case !regexp.MustCompile(`^actions/[a-z-]+@v\d+$`).MatchString(s.Uses):
+			case !regexp.MustCompile(`^actions/[a-z-]+@[0-9a-f]{40}$`).MatchString(s.Uses):
 				t.Errorf("%s uses %s", path, s.Uses)
 			}
 		}
