@@ -53,6 +53,11 @@ func (a *app) runs(ctx context.Context, limit int) error {
 	})
 }
 
+// knows reports whether the files have a tenant or a shared service of that name.
+func (w *world) knows(tenant string) bool {
+	return slices.ContainsFunc(w.desired.Targets, func(t reconcile.Target) bool { return t.Tenant == tenant })
+}
+
 // changes shows the changes of a tenant, or of a shared service, which need not
 // be in the file any more.
 func (a *app) changes(ctx context.Context, tenant string, limit int) error {
@@ -64,6 +69,9 @@ func (a *app) changes(ctx context.Context, tenant string, limit int) error {
 				return err
 			}
 			changes = append(changes, of...)
+		}
+		if len(changes) == 0 && !w.knows(tenant) {
+			return usagef("there is no tenant or shared service %q in %s, and none was ever changed", tenant, a.options.file)
 		}
 		slices.SortStableFunc(changes, func(x, y reconcile.PastChange) int { return y.Applied.Compare(x.Applied) })
 		changes = changes[:min(limit, len(changes))]

@@ -41,6 +41,7 @@ func (w withServer) Run() int { return pgtest.Run(w.m) }
 //	query 'SELECT …' WANT…  compares rows, a word each, columns joined by |
 //	schemas NAME…           compares all schemas but PostgreSQL's own and public
 //	json PATH WANT          compares a part of the JSON on stdout; see jsonVerb
+//	scrub FILE              writes its times, names of runs and durations in one way
 //	edit FILE OLD NEW       replaces what is there once
 //	hold 'STATEMENT'        runs it in a transaction that stays open; release ends it
 //	until 'SELECT …'        waits until that is true
@@ -67,7 +68,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exitsVerb, "sql": sqlVerb, "query": queryVerb, "schemas": schemasVerb, "json": jsonVerb, "edit": editVerb,
 			"hold": holdVerb, "release": releaseVerb, "await": awaitVerb, "connect": connectVerb,
-			"until": untilVerb, "database": databaseVerb, "terminal": terminalVerb,
+			"until": untilVerb, "scrub": scrubVerb, "database": databaseVerb, "terminal": terminalVerb,
 		},
 	})
 }

@@ -50,6 +50,12 @@ func Changes(w io.Writer, changes []reconcile.PastChange, s Style) error {
 		if rest := len(c.Statements) - len(shown); rest > 0 {
 			p.say(4, dim, "", fmt.Sprintf("… and %s more (-v shows them)", count(rest, "statement")))
 		}
+		if s.Verbose && len(c.Reverse) > 0 {
+			p.say(2, dim, "undone by", "")
+			for _, sql := range c.Reverse {
+				p.code(4, dim, sql+";")
+			}
+		}
 	}
 	return p.w.Flush()
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strings"
 
 	"tenantry/reconcile"
@@ -121,12 +122,13 @@ func (b *block) why() string {
 	}
 }
 
-// messages returns what the step's hazards of one kind say.
+// messages returns what the step's hazards of one kind say, each once: a change
+// may take several statements.
 func messages(step *reconcile.Step, code schema.HazardCode) []string {
 	var out []string
 	for _, s := range step.Statements {
 		for _, h := range s.Hazards {
-			if h.Code == code {
+			if h.Code == code && !slices.Contains(out, h.Message) {
 				out = append(out, h.Message)
 			}
 		}

@@ -72,6 +72,9 @@ func targetName(t *reconcile.TargetStatus) string {
 
 func (p *page) targetStatus(t *reconcile.TargetStatus) {
 	p.say(0, bold, targetName(t), fmt.Sprintf(" (schema %s in %s): %s", t.Schema, t.Database, strings.ReplaceAll(string(t.State), "_", " ")))
+	for _, c := range t.Conditions {
+		p.condition(c)
+	}
 	p.say(2, plain, "", "last changed "+when(t.AppliedAt)+lastRun(t))
 	if t.Blueprint != "" {
 		p.say(2, plain, "", "brought to "+short(t.Blueprint)+wanted(t))
@@ -79,6 +82,19 @@ func (p *page) targetStatus(t *reconcile.TargetStatus) {
 	if t.Error != "" {
 		p.say(2, red, "last error:", " "+t.Error)
 	}
+}
+
+// condition says one of Ready, Reconciling and Stalled, and why where it is so.
+// A target that is not ready says why at that.
+func (p *page) condition(c reconcile.Condition) {
+	words, why := "no", ""
+	if c.Status {
+		words = "yes"
+	}
+	if c.Status || c.Type == reconcile.ConditionReady {
+		why = ": " + c.Message
+	}
+	p.say(2, plain, "", string(c.Type)+" "+words+why)
 }
 
 func when(at *time.Time) string {
