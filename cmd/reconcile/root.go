@@ -162,10 +162,17 @@ var (
 
 // prepare fills in flags from the environment and checks them.
 func (a *app) prepare(cmd *cobra.Command, _ []string) error {
+	o := &a.options
+	fromFile := cmd.Flags().Changed("database-url-file")
+	if fromFile && cmd.Flags().Changed("database-url") {
+		return usagef("--database-url and --database-url-file both name the database main")
+	}
 	if err := flagsFromEnvironment(cmd.Flags(), os.LookupEnv); err != nil {
 		return err
 	}
-	o := &a.options
+	if fromFile {
+		o.databaseURL = "" // which is the environment's
+	}
 	if err := oneOf("--output", o.output, outputs...); err != nil {
 		return err
 	}
@@ -178,8 +185,11 @@ func (a *app) prepare(cmd *cobra.Command, _ []string) error {
 	if o.parallelism < 0 || o.parallelism > 64 || cmd.Flags().Changed("parallelism") && o.parallelism == 0 {
 		return usagef("--parallelism must be between 1 and 64")
 	}
-	if o.maxFailures < 0 || o.lockTimeout < 0 || cmd.Flags().Changed("lock-timeout") && o.lockTimeout < time.Millisecond {
-		return usagef("--max-failures and --lock-timeout must be positive, and --lock-timeout at least 1ms")
+	if o.maxFailures < 0 || cmd.Flags().Changed("max-failures") && o.maxFailures == 0 {
+		return usagef("--max-failures must be at least 1")
+	}
+	if o.lockTimeout < 0 || cmd.Flags().Changed("lock-timeout") && o.lockTimeout < time.Millisecond {
+		return usagef("--lock-timeout must be at least 1ms")
 	}
 	a.log, a.apply = a.logger(), commandToApply(cmd.Flags())
 	return nil

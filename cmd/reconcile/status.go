@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -53,18 +54,19 @@ func (a *app) diffCommand() *cobra.Command {
 
 // diff explains a tenant, or the shared service of that name.
 func (a *app) diff(ctx context.Context, tenant string) error {
-	return a.inspect(ctx, func(w *world) error {
-		only := *w.desired
-		only.Targets = nil
-		for _, t := range w.desired.Targets {
-			if t.Tenant == tenant {
-				only.Targets = append(only.Targets, t)
-			}
-		}
-		if len(only.Targets) == 0 {
-			return usagef("%q is neither a tenant nor a shared service of %s", tenant, a.options.file)
-		}
-		explained, err := w.planner(nil).Explain(ctx, &only)
+	if err := a.onlyShows(); err != nil {
+		return err
+	}
+	w, err := a.load()
+	if err != nil {
+		return err
+	}
+	others := func(t reconcile.Target) bool { return t.Tenant != tenant }
+	if w.desired.Targets = slices.DeleteFunc(w.desired.Targets, others); len(w.desired.Targets) == 0 {
+		return usagef("%q is neither a tenant nor a shared service of %s", tenant, a.options.file)
+	}
+	return w.run(ctx, func(w *world) error {
+		explained, err := w.planner(nil).Explain(ctx, w.desired)
 		if err != nil {
 			return err
 		}
@@ -77,10 +79,18 @@ func (a *app) diff(ctx context.Context, tenant string) error {
 
 // inspect is inWorld for commands that only show.
 func (a *app) inspect(ctx context.Context, f func(*world) error) error {
+	if err := a.onlyShows(); err != nil {
+		return err
+	}
+	return a.inWorld(ctx, f)
+}
+
+// onlyShows checks the flags of commands that only show.
+func (a *app) onlyShows() error {
 	if o := a.options.output; o != "text" && o != "json" {
 		return usagef("--output %s is for reconcile itself", o)
 	}
-	return a.inWorld(ctx, f)
+	return nil
 }
 
 func writeJSON(w io.Writer, v any) error {

@@ -141,11 +141,16 @@ func revision(dir string) string {
 }
 
 // inWorld runs f with the files read and the databases open.
-func (a *app) inWorld(ctx context.Context, f func(*world) error) (err error) {
+func (a *app) inWorld(ctx context.Context, f func(*world) error) error {
 	w, err := a.load()
 	if err != nil {
 		return err
 	}
+	return w.run(ctx, f)
+}
+
+// run runs f with the databases open.
+func (w *world) run(ctx context.Context, f func(*world) error) (err error) {
 	defer func() { err = errors.Join(err, w.close()) }()
 	if err := w.connect(ctx); err != nil {
 		return err
