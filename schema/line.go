@@ -59,6 +59,7 @@ const (
 	KindRowSecurity           Kind = "row security"
 	KindPolicy                Kind = "policy"
 	KindObjectComment         Kind = "object comment"
+	KindMigrationHistory      Kind = "migration history" // another tool's table of what it has applied; never planned
 )
 
 // creationOrder lists the kinds that can be planned, each after what it is

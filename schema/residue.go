@@ -30,7 +30,18 @@ func (r remedy) statement(sql string) Statement {
 // type in use. A table they do drop, with its hazard: the engine does not see
 // partitions. The order is a good guess: runUntilStuck finds the one that works.
 func residue(schema string, have, want []Line) []remedy {
+	return residueInOrder(schema, have, want, nil)
+}
+
+// residueInOrder is residue with new tables' columns in the order that is given
+// for them, by table.
+func residueInOrder(schema string, have, want []Line, order map[string][]string) []remedy {
 	r := newResiduePlan(schema, Differences(have, want))
+	for table, columns := range r.missing {
+		slices.SortStableFunc(columns, func(a, b Difference) int {
+			return slices.Index(order[table], a.Name) - slices.Index(order[table], b.Name)
+		})
+	}
 	var drops, creates []remedy
 	var keyDrops, keys []remedy // foreign keys: dropped before, and made after, the keys that they refer to
 	for _, kind := range creationOrder {

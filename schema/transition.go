@@ -13,10 +13,11 @@ type transition struct {
 	to        *Compiled
 	from      []Line // what the bench holds
 	made      []Line
-	known     *Compiled   // makes what the live schema holds; nil where none is known to
-	growth    []Statement // what has made the enums of the live schema those of from
-	absent    []Line      // live objects that the bench's copy lacks
-	inexact   []Line      // lines of the bench that are not quite the live ones: to be made anew
+	known     *Compiled           // makes what the live schema holds; nil where none is known to
+	growth    []Statement         // what has made the enums of the live schema those of from
+	absent    []Line              // live objects that the bench's copy lacks
+	inexact   []Line              // lines of the bench that are not quite the live ones: to be made anew
+	columns   map[string][]string // the columns of tables that are missing in their order, by table; may be nil
 }
 
 // start builds a copy of the live schema on the bench. Where a line came out in
@@ -164,7 +165,7 @@ func (t *transition) mend(ctx context.Context, asked func(Difference) bool) ([]S
 		} else {
 			before = all
 		}
-		ran, err := t.bench.runUntilStuck(ctx, residue(t.bench.Schema, from, want))
+		ran, err := t.bench.runUntilStuck(ctx, residueInOrder(t.bench.Schema, from, want, t.columns))
 		if err != nil || len(ran) == 0 {
 			return out, err
 		}

@@ -84,7 +84,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetHelpTemplate(root.HelpTemplate() + exitCodes)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(a.applyCommand(), a.validateCommand(), a.serveCommand(), a.statusCommand(), a.diffCommand(), a.historyCommand(), a.tenantCommand(), a.dbCommand(),
-		a.schemaCommand(), a.manCommand(), a.versionCommand())
+		a.adoptCommand(), a.schemaCommand(), a.manCommand(), a.versionCommand())
 	needsShell(root)
 	a.complete(root)
 	return root

@@ -23,7 +23,7 @@ func printed(expr string) string {
 
 // catalogCTE finds the objects of the schemas named by $1. Joins are in the
 // order in which they are to be made; see steer.
-const catalogCTE = `
+var catalogCTE = `
 WITH ns AS MATERIALIZED (
 	SELECT n.oid, n.nspname, quote_ident(n.nspname) || ', pg_catalog' AS path
 	FROM pg_namespace n WHERE n.nspname = ANY ($1::text[])
@@ -36,7 +36,7 @@ WITH ns AS MATERIALIZED (
 ), rel AS MATERIALIZED (
 	SELECT o.nspname, o.path, c.*
 	FROM o JOIN pg_class c ON c.oid = o.objid
-	WHERE o.classid = 'pg_class'::regclass
+	WHERE o.classid = 'pg_class'::regclass AND NOT ` + isHistory + `
 ), typ AS MATERIALIZED (
 	SELECT o.nspname, o.path, t.*
 	FROM o JOIN pg_type t ON t.oid = o.objid
@@ -87,6 +87,7 @@ func parts(version int) []part {
 			CASE WHEN k.connoinherit THEN 'NO INHERIT' END, CASE WHEN NOT k.convalidated THEN 'NOT VALID' END)`
 	}
 	return []part{
+		historyPart,
 		{kind: "enum", table: "''", name: "o.typname",
 			def:  `(SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = o.oid)`,
 			from: `FROM typ o WHERE o.typtype = 'e'`},
