@@ -246,7 +246,7 @@ func differences(have, want []schema.Line) []Difference {
 		if inTable || inColumn {
 			continue
 		}
-		x := Difference{Kind: d.Kind, Table: d.Table, Name: d.Name, Problem: "different", Live: d.Have, Wanted: d.Want, Subject: d.Line.String()}
+		x := Difference{Kind: d.Kind, Table: d.Table, Name: d.Name, Problem: "different", Live: d.Have, Wanted: d.Want, Subject: subject(d.Line)}
 		switch {
 		case d.Missing:
 			x.Problem = "missing"
@@ -256,4 +256,15 @@ func differences(have, want []schema.Line) []Difference {
 		out = append(out, x)
 	}
 	return out
+}
+
+// subject names a line for a reader; what is a property of a column is said so.
+func subject(l schema.Line) string {
+	switch l.Kind {
+	case schema.KindNotNull:
+		return "NOT NULL of " + l.Table + "." + l.Name
+	case schema.KindDefault, schema.KindIdentity:
+		return string(l.Kind) + " of " + l.Table + "." + l.Name
+	}
+	return l.String()
 }
