@@ -1,7 +1,6 @@
 package state
 
 import (
-	"bytes"
 	"slices"
 
 	"gopkg.in/yaml.v3"
@@ -113,17 +112,12 @@ type splice struct {
 
 // newEditor reads a file that is to be edited.
 func newEditor(path string, src []byte, o Options) (*editor, error) {
-	file, err := Parse(path, src, o)
-	if err != nil {
+	r := readText(path, src, o)
+	if err := r.err(); err != nil {
 		return nil, err
 	}
-	e := &editor{path: path, options: o, file: file, source: newSource(path, src, &problems{})}
+	e := &editor{path: path, options: o, file: r.file, source: r.source, root: r.root}
 	e.mark = src[:len(src)-len(e.source.text)]
-	documents, err := decode(bytes.NewReader(e.source.text))
-	if err != nil {
-		return nil, err // it was read a moment ago
-	}
-	e.root = documents[0].Content[0]
 	for i := 0; i+1 < len(e.root.Content); i += 2 {
 		if target(e.root.Content[i]).Value == "tenants" {
 			e.list = e.root.Content[i+1]
@@ -187,17 +181,17 @@ func (e *editor) text() []byte {
 // nowhere that it could point to, and otherwise at around.
 func (e *editor) finish(want value, asked, around diag.Pos) ([]byte, error) {
 	out := e.text()
-	if got, ok := e.read(out); !ok || !got.equal(want) {
+	r := readText(e.path, out, e.options)
+	if r.root == nil || !saying(r.root).equal(want) {
 		err := notEditable(around, "what is here is laid out in an unusual way")
 		if !blank(e.at(len(e.source.text) - 1)) {
 			err.Hintf("end the file with a line break and try again, or edit it by hand")
 		}
 		return nil, err
 	}
-	_, err := Parse(e.path, out, e.options)
-	list, ok := err.(diag.List)
+	list, ok := r.err().(diag.List)
 	if !ok {
-		return out, err
+		return out, nil
 	}
 	for i := range list {
 		list[i].Pos = asked
@@ -205,17 +199,9 @@ func (e *editor) finish(want value, asked, around diag.Pos) ([]byte, error) {
 	return nil, list
 }
 
-// read returns what an edited text says.
-func (e *editor) read(out []byte) (value, bool) {
-	documents, err := decode(bytes.NewReader(bytes.TrimPrefix(out, byteOrderMark)))
-	if err != nil || len(documents) != 1 {
-		return value{}, false
-	}
-	root := documents[0].Content[0]
-	if r := (&reader{source: e.source}); !r.bounded(root) {
-		return value{}, false
-	}
-	return withTenants(valueOf(root), func(tenants []value) []value { return tenants }), true
+// saying returns what a document says.
+func saying(root *yaml.Node) value {
+	return withTenants(valueOf(root), func(tenants []value) []value { return tenants })
 }
 
 // tree returns what the file says with other tenants.

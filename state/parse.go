@@ -68,6 +68,15 @@ func cause(err error) error {
 // Parse reads src, the text of the file at path. Everything that is wrong with
 // it comes back as one error, a diag.List, in the order of the file.
 func Parse(path string, src []byte, o Options) (*File, error) {
+	r := readText(path, src, o)
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	return r.file, nil
+}
+
+// readText is Parse for whoever needs the document as well.
+func readText(path string, src []byte, o Options) *reader {
 	r := &reader{
 		options: o,
 		file:    &File{Path: path, Policy: DefaultPolicy, mentions: map[string]diag.Pos{}},
@@ -77,10 +86,7 @@ func Parse(path string, src []byte, o Options) (*File, error) {
 	if len(r.found) == 0 {
 		r.read()
 	}
-	if err := r.err(); err != nil {
-		return nil, err
-	}
-	return r.file, nil
+	return r
 }
 
 // reader turns the nodes of one document into a File.
@@ -89,6 +95,7 @@ type reader struct {
 	source  *source
 	options Options
 	file    *File
+	root    *yaml.Node // the document's, where it is one and bounded
 
 	shared   map[string]bool     // the shared services
 	schemas  map[string]diag.Pos // where a tenant has a schema of its own, by id
@@ -102,6 +109,7 @@ func (r *reader) read() {
 	if root == nil || !r.bounded(root) {
 		return
 	}
+	r.root = root
 	// The sections may come in any order, but are read in this one.
 	sections := []field{
 		{"version", r.version},

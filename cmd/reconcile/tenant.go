@@ -114,11 +114,27 @@ type tenantsFile struct {
 	text    []byte
 	options state.Options
 	file    *state.File
+	project error // what is wrong with atlas.hcl
 }
 
 // readTenants reads the tenants file alone: no environment variable has to be
 // set, and atlas.hcl is there only for the names of its services.
 func (a *app) readTenants() (*tenantsFile, error) {
+	f, err := a.tenantsText()
+	if err != nil {
+		return nil, err
+	}
+	if f.file, err = state.Parse(a.options.file, f.text, f.options); err == nil || f.project == nil {
+		return f, err
+	}
+	if _, alone := state.Parse(a.options.file, f.text, anyServices); alone != nil {
+		return nil, alone
+	}
+	return nil, f.project // for want of it, tenants have no services
+}
+
+// tenantsText reads what readTenants does, but for what the file says.
+func (a *app) tenantsText() (*tenantsFile, error) {
 	text, err := os.ReadFile(a.options.file)
 	if err != nil {
 		_, explained := state.Load(a.options.file, state.Options{})
@@ -126,16 +142,10 @@ func (a *app) readTenants() (*tenantsFile, error) {
 	}
 	f := &tenantsFile{text: text}
 	project, projectErr := schema.LoadProject(a.projectPath(), os.Getenv)
-	if project != nil {
+	if f.project = projectErr; project != nil {
 		f.options.Services = project.Names()
 	}
-	if f.file, err = state.Parse(a.options.file, text, f.options); err == nil || projectErr == nil {
-		return f, err
-	}
-	if _, alone := state.Parse(a.options.file, text, anyServices); alone != nil {
-		return nil, alone
-	}
-	return nil, projectErr // for want of it, tenants have no services
+	return f, nil
 }
 
 // anyServices stands in for the services of atlas.hcl where they do not matter.
@@ -154,21 +164,25 @@ func (a *app) edit(id, done, already string, change func(*tenantsFile) ([]byte, 
 	if err := a.textOrJSON(); err != nil {
 		return err
 	}
-	f, err := a.readTenants()
+	f, err := a.tenantsText()
 	if err != nil {
 		return err
 	}
 	text, err := change(f)
 	if err != nil {
+		if _, wrong := a.readTenants(); wrong != nil {
+			return wrong // the file was wrong before anything was asked of it
+		}
 		return a.refuse(err)
 	}
 	changed := !bytes.Equal(text, f.text)
-	if changed {
-		if err := a.replace(f, text); err != nil {
-			return err
-		}
-	} else {
+	if !changed {
 		done = already
+	} else if err := a.replace(f, text); err != nil {
+		return err
+	}
+	if f.file, err = state.Parse(a.options.file, text, f.options); err != nil {
+		return err
 	}
 	t := listed(f.file, f.file.Targets(), id)[0]
 	if a.options.output == "json" {
@@ -178,7 +192,7 @@ func (a *app) edit(id, done, already string, change func(*tenantsFile) ([]byte, 
 	return err
 }
 
-// replace writes the tenants file anew, and reads it.
+// replace writes the tenants file anew.
 func (a *app) replace(f *tenantsFile, text []byte) error {
 	err := state.Replace(a.options.file, f.text, text)
 	switch {
@@ -187,9 +201,7 @@ func (a *app) replace(f *tenantsFile, text []byte) error {
 	case err != nil:
 		return fmt.Errorf("cannot write the tenants file: %w", err)
 	}
-	f.text = text
-	f.file, err = state.Parse(a.options.file, text, f.options)
-	return err
+	return nil
 }
 
 // refuse reports what is wrong with an edit that was asked for. The file is
