@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"tenantry/schema"
 	"tenantry/state"
 )
 
@@ -34,6 +35,9 @@ const attempts = 6
 // with a report of what was done until then.
 func (a *Applier) Apply(ctx context.Context, plan *Plan, run Run) (*Report, error) {
 	run.PlanID = plan.ID
+	if plan.Refused != "" {
+		return refused(plan, run), nil
+	}
 	r := &Report{Plan: plan, RunID: run.ID, Outcomes: make([]Outcome, len(plan.Targets)), Started: run.Started}
 	group, groupCtx := errgroup.WithContext(ctx)
 	databases := make(map[string][]int)
@@ -51,6 +55,26 @@ func (a *Applier) Apply(ctx context.Context, plan *Plan, run Run) (*Report, erro
 	err := group.Wait()
 	r.Duration = a.Now().Sub(run.Started)
 	return r, err
+}
+
+// refused reports a plan of which nothing may run.
+func refused(plan *Plan, run Run) *Report {
+	r := &Report{Plan: plan, RunID: run.ID, Outcomes: make([]Outcome, len(plan.Targets)), Started: run.Started}
+	for i := range plan.Targets {
+		r.Outcomes[i] = settled(&plan.Targets[i])
+	}
+	return r
+}
+
+// settled is the outcome of a target that nothing is to be done for.
+func settled(t *PlannedTarget) Outcome {
+	switch {
+	case t.Failed():
+		return Outcome{Result: ResultFailed, Error: t.Diagnostics[0].Message}
+	case t.Action == ActionBlocked:
+		return Outcome{Result: ResultBlocked}
+	}
+	return Outcome{Result: ResultUnchanged}
 }
 
 // applying is one Apply.
@@ -100,16 +124,10 @@ func (a *applying) database(ctx context.Context, db Database, indexes []int) err
 // returns the others.
 func (a *applying) settle(indexes []int) (pending []int) {
 	for _, i := range indexes {
-		t := &a.plan.Targets[i]
-		switch {
-		case t.Failed():
-			a.outcomes[i] = Outcome{Result: ResultFailed, Error: t.Diagnostics[0].Message}
-		case t.Action == ActionBlocked:
-			a.outcomes[i] = Outcome{Result: ResultBlocked}
-		case t.Action == ActionCreate || t.Action == ActionChange:
+		if t := &a.plan.Targets[i]; t.Action.changes() && t.forget == "" && !t.Failed() {
 			pending = append(pending, i)
-		default:
-			a.outcomes[i] = Outcome{Result: ResultUnchanged}
+		} else {
+			a.outcomes[i] = settled(t)
 		}
 	}
 	return pending
@@ -121,16 +139,19 @@ func (a *applying) settle(indexes []int) (pending []int) {
 // all.
 func (a *applying) open(ctx context.Context, db Database, indexes []int, pending int) (opened bool, err error) {
 	var records, failures []Record
+	var forgotten []string
 	for _, i := range indexes {
 		t := &a.plan.Targets[i]
 		switch {
+		case t.forget != "":
+			forgotten = append(forgotten, t.forget)
 		case t.as != nil:
 			records = append(records, *t.as)
 		case t.Failed():
-			failures = append(failures, Record{Tenant: t.Tenant, Shared: t.Shared, Schema: t.Schema, Status: StatusFailed, Error: a.outcomes[i].Error})
+			failures = append(failures, Record{Tenant: t.Tenant, Shared: t.Shared, Schema: t.Names().From, Status: StatusFailed, Error: a.outcomes[i].Error})
 		}
 	}
-	if pending+len(records)+len(failures) == 0 {
+	if pending+len(records)+len(failures)+len(forgotten) == 0 {
 		return false, nil
 	}
 	if err := db.Prepare(ctx); err != nil {
@@ -149,10 +170,25 @@ func (a *applying) open(ctx context.Context, db Database, indexes []int, pending
 			return true, err
 		}
 	}
+	if len(forgotten) > 0 {
+		if err := db.Forget(ctx, a.run, forgotten); err != nil {
+			return true, err
+		}
+		a.forgotten(indexes)
+	}
 	if len(records) == 0 {
 		return true, nil
 	}
 	return true, db.Record(ctx, a.run, records)
+}
+
+// forgotten reports the targets whose record has gone.
+func (a *applying) forgotten(indexes []int) {
+	for _, i := range indexes {
+		if a.plan.Targets[i].forget != "" {
+			a.finish(i, Outcome{Result: ResultApplied})
+		}
+	}
 }
 
 // close records how the run ended here.
@@ -225,13 +261,11 @@ func (a *applying) attempt(ctx context.Context, db Database, it *item) bool {
 	step := a.steps[t.Step]
 	w := Work{
 		Run: a.run, Base: step.From, Token: t.token, To: step.To, Statements: step.Statements, LockTimeout: a.LockTimeout,
-		Target:      Record{Tenant: t.Tenant, Shared: t.Shared, Schema: t.Schema, Blueprint: step.Blueprint, Status: StatusApplied},
+		Target:      t.next,
 		Lines:       step.lines,
 		OnlyIfEmpty: a.Destructive == state.DestructiveIfEmpty && step.Destructive(),
 	}
-	if len(step.Unplanned) > 0 {
-		w.Target.Status = StatusPartly
-	}
+	a.name(&w, t)
 	err := db.ApplyStep(ctx, w)
 	var notEmpty *NotEmptyError
 	switch {
@@ -246,15 +280,36 @@ func (a *applying) attempt(ctx context.Context, db Database, it *item) bool {
 	case it.attempt < attempts && (errors.Is(err, ErrBusy) || db.Retryable(err)):
 		return false
 	default:
-		a.failed(ctx, db, it, w.Target, err)
+		a.failed(ctx, db, it, w, err)
 	}
 	return true
 }
 
-func (a *applying) failed(ctx context.Context, db Database, it *item, r Record, err error) {
+// name puts names in place of the marks of a target's statements, and says what
+// the schema is called before and after.
+func (a *applying) name(w *Work, t *PlannedTarget) {
+	n := t.Names()
+	w.Target.Schema = n.Schema
+	if n.From != n.Schema && w.Base != "" {
+		w.At = n.From
+	}
+	if w.Target.State == StandingRetired {
+		w.Target.RetiredAt = a.Now()
+	}
+	w.Statements = make([]schema.Statement, len(w.Statements))
+	for i, s := range a.steps[t.Step].Statements {
+		w.Statements[i] = s.With(n)
+	}
+}
+
+func (a *applying) failed(ctx context.Context, db Database, it *item, w Work, err error) {
 	a.failures.Add(1)
 	cause := err.Error()
+	r := w.Target
 	r.Status = StatusFailed
+	if w.At != "" {
+		r.Schema = w.At // it is where it was
+	}
 	var stale *StaleError
 	if errors.As(err, &stale) {
 		// What another has done to it is for the next run to judge.
@@ -268,7 +323,7 @@ func (a *applying) finish(i int, o Outcome) {
 	a.outcomes[i] = o
 	if a.Progress != nil {
 		t := &a.plan.Targets[i]
-		total := a.plan.Summary.Create + a.plan.Summary.Change
+		total := a.plan.Summary.work()
 		a.Progress(Event{Phase: PhaseApplied, Database: t.Database, Target: t, Outcome: &o, Done: int(a.done.Add(1)), Total: total})
 	}
 }

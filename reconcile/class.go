@@ -22,6 +22,8 @@ func (c *class) first() *Change { return c.changes[0] }
 // classify groups the changes, in the order of each class's first target.
 func (d *databasePlanner) classify(changes []Change) []*class {
 	type key struct {
+		action      Action
+		moved       bool
 		from        schema.Fingerprint
 		exists      bool
 		blueprint   string
@@ -32,11 +34,14 @@ func (d *databasePlanner) classify(changes []Change) []*class {
 	byKey := make(map[key]*class)
 	for i := range changes {
 		c := &changes[i]
-		if c.Action != ActionCreate && c.Action != ActionChange {
+		if !c.Action.changes() || c.Action == ActionForget {
 			continue
 		}
-		k := key{from: c.From, exists: c.Exists, blueprint: c.Target.Blueprint.Digest}
-		if c.Record != nil && c.Exists {
+		k := key{action: c.Action, moved: c.moved(), from: c.From, exists: c.Exists, blueprint: c.Target.Blueprint.Digest}
+		if c.Action == ActionRetire {
+			k.blueprint = "" // whatever it is like
+		}
+		if c.Record != nil && c.Exists && c.Action.migrates() {
 			k.made, k.lastApplied = c.Record.Blueprint, c.Record.Fingerprint
 		}
 		if byKey[k] == nil {
@@ -66,14 +71,26 @@ func (d *databasePlanner) planClasses(ctx context.Context, classes []*class) err
 func (d *databasePlanner) planClass(ctx context.Context, c *class) error {
 	change := c.first()
 	b := change.Target.Blueprint
+	c.step = Step{Action: change.Action, Statements: []schema.Statement{}, Unplanned: []string{}, Kept: []string{}, Unmanaged: []string{}}
+	defer c.step.identify()
+	if change.moved() {
+		c.step.Statements = append(c.step.Statements, renameSchema)
+	}
+	if !change.Action.migrates() {
+		c.step.From, c.step.To = change.From.String(), change.From.String()
+		return nil
+	}
+	c.step.Blueprint = b.Digest
 	if err := d.broken[b.Digest]; err != nil {
 		return err
 	}
 	to := d.compiled[b.Digest]
-	c.step = Step{Action: change.Action, Blueprint: b.Digest, Unplanned: []string{}, Kept: []string{}, Unmanaged: []string{}}
-	defer c.step.identify()
 	if !change.Exists {
 		c.step.To, c.step.Statements, c.step.lines = to.Fingerprint.String(), to.Statements(), to.Lines
+		return nil
+	}
+	if !change.Differs {
+		c.step.From, c.step.To = change.From.String(), change.From.String()
 		return nil
 	}
 	from, err := d.lines(ctx, change)
@@ -92,7 +109,7 @@ func (d *databasePlanner) planClass(ctx context.Context, c *class) error {
 		return err
 	}
 	c.step.From, c.step.To, c.step.lines = change.From.String(), transition.To.String(), transition.Lines
-	c.step.Statements = append([]schema.Statement{}, transition.Statements...)
+	c.step.Statements = append(c.step.Statements, transition.Statements...)
 	for _, u := range transition.Unplanned {
 		c.step.Unplanned = append(c.step.Unplanned, u.String())
 	}
@@ -113,11 +130,22 @@ func (d *databasePlanner) lines(ctx context.Context, c *Change) ([]schema.Line, 
 			return known.Lines, nil
 		}
 	}
-	lines, err := d.db.Lines(ctx, c.Target.Schema)
+	lines, err := d.db.Lines(ctx, c.At)
 	if err == nil && schema.FingerprintOf(lines) != c.From {
 		return nil, &StaleError{Key: c.Target.Key}
 	}
 	return lines, err
+}
+
+// renameSchema moves a schema to its new name, with all that is in it.
+var renameSchema = schema.Statement{
+	SQL: "ALTER SCHEMA {from} RENAME TO {schema}", Comment: "the schema gets another name, and keeps all that is in it",
+	Transactional: true, Hazards: []schema.Hazard{}, Reverse: []string{"ALTER SCHEMA {schema} RENAME TO {from}"}, Named: true,
+}
+
+// moved reports whether the target's schema gets another name.
+func (c *Change) moved() bool {
+	return c.Exists && (c.Action == ActionRetire || c.At != c.Target.Schema) && c.Action.changes() && c.Action != ActionForget
 }
 
 // driftOf says how a schema differs from what it was left as; where that is not

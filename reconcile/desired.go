@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -31,6 +32,11 @@ type Target struct {
 	Blueprint *schema.Blueprint
 	Wave      int      // targets of a lower wave go first; shared services are wave -1
 	Source    diag.Pos // where it is asked for
+
+	state.Life
+	Former string            // the schema that it had as Was, or ""
+	Name   string            // what people call the tenant, or ""
+	Labels map[string]string // of the tenant
 }
 
 // Desired is what the files say.
@@ -40,6 +46,7 @@ type Desired struct {
 	Revision string // the git commit of the files, or ""
 	Digest   string // "sha256:…" of everything that Targets says
 	Partial  bool   // only some of the tenants were asked for
+	Adopt    bool   // schemas that were never managed are taken over, whatever the file says
 }
 
 // Blueprints returns the distinct blueprints, shared services' first, each with
@@ -110,7 +117,7 @@ func Resolve(file *state.File, targets []state.Target, project *schema.Project) 
 		}
 		d.Targets = append(d.Targets, Target{
 			Key: Key{Database: t.Database, Schema: t.Schema}, Tenant: name, Shared: t.Shared(),
-			Blueprint: b, Wave: waves[i], Source: t.Pos,
+			Blueprint: b, Wave: waves[i], Source: t.Pos, Life: t.Life, Former: t.Former, Name: t.Name, Labels: t.Labels,
 		})
 	}
 	if r.diags.HasErrors() {
@@ -124,8 +131,35 @@ func (d *Desired) digest() string {
 	h := sha256.New()
 	for _, t := range d.Targets {
 		fmt.Fprintf(h, "%q %q %q %d %s\n", t.Database, t.Schema, t.Tenant, t.Wave, t.Blueprint.Digest)
+		if life := t.life(); life != "" {
+			fmt.Fprintf(h, "%s\n", life)
+		}
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+// life spells out what the target's life is to be, "" for that of most.
+func (t *Target) life() string {
+	if t.Life == (state.Life{}) && t.Name == "" && len(t.Labels) == 0 {
+		return ""
+	}
+	protected := ""
+	if t.Protected != nil {
+		protected = fmt.Sprint(*t.Protected)
+	}
+	return fmt.Sprintf("%q %q %q %v %v %q %q", t.State, protected, t.Was, t.Forget, t.Adopt, t.Name, labelsJSON(t.Labels))
+}
+
+// labelsJSON writes labels in the one form that they are recorded in.
+func labelsJSON(labels map[string]string) string {
+	if len(labels) == 0 {
+		return "{}"
+	}
+	text, err := json.Marshal(labels) // sorted by key
+	if err != nil {
+		panic("reconcile: labels do not marshal: " + err.Error()) // they are texts
+	}
+	return string(text)
 }
 
 // resolver reads each blueprint once, however many targets it has.

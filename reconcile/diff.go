@@ -4,13 +4,15 @@ import "tenantry/schema"
 
 // A Change is what Diff says of one target.
 type Change struct {
-	Target Target
-	Action Action // create, change, none or orphaned
-	Reason Reason
-	Exists bool
-	From   schema.Fingerprint // of the live schema, if it exists
-	Token  string             // of the live schema, if it exists
-	Record *Record            // nil where it was never managed
+	Target  Target
+	Action  Action
+	Reason  Reason
+	At      string // what its schema is called now, where it exists
+	Exists  bool
+	From    schema.Fingerprint // of the live schema, if it exists
+	Token   string             // of the live schema, if it exists
+	Record  *Record            // nil where it was never managed
+	Differs bool               // the live schema is not like its blueprint
 }
 
 // Diff compares the targets of one database with what is live there: a function
@@ -18,20 +20,15 @@ type Change struct {
 // blueprint's digest compiles to. Orphans come last, unless only some of the
 // targets were asked for: then nobody can tell.
 func Diff(desired *Desired, database string, compiled map[string]schema.Fingerprint, observed *Observed) []Change {
-	records := make(map[string]*Record, len(observed.Records))
-	for i := range observed.Records {
-		records[observed.Records[i].Schema] = &observed.Records[i]
-	}
+	records := indexRecords(observed.Records)
 	var out []Change
-	asked := make(map[string]bool)
 	for _, t := range desired.Targets {
 		if t.Database != database {
 			continue
 		}
-		asked[t.Schema] = true
-		live, exists := observed.Live[t.Schema]
-		c := Change{Target: t, Exists: exists, From: live.Fingerprint, Token: live.Token, Record: records[t.Schema]}
-		c.decide(compiled[t.Blueprint.Digest])
+		c := Change{Target: t, Record: records.of(&t)}
+		c.find(observed)
+		c.decide(compiled[t.Blueprint.Digest], desired.Adopt || t.Adopt)
 		out = append(out, c)
 	}
 	if desired.Partial {
@@ -39,22 +36,106 @@ func Diff(desired *Desired, database string, compiled map[string]schema.Fingerpr
 	}
 	for i := range observed.Records {
 		r := &observed.Records[i]
-		if !asked[r.Schema] {
-			out = append(out, Change{
-				Target: Target{Key: Key{Database: database, Schema: r.Schema}, Tenant: r.Tenant, Shared: r.Shared},
-				Action: ActionOrphaned, Reason: ReasonNotInFile, Record: r,
-			})
+		if c := orphan(database, r); !records.taken[r] && c.Action == ActionOrphaned {
+			out = append(out, c)
 		}
 	}
 	return out
 }
 
-func (c *Change) decide(want schema.Fingerprint) {
+// orphan returns what is to be done about a record that no target of the file
+// stands for.
+func orphan(database string, r *Record) Change {
+	c := Change{Target: Target{Key: Key{Database: database, Schema: r.Schema}, Tenant: r.Tenant, Shared: r.Shared}, Record: r, Exists: true, At: r.Schema}
+	m := moves[situation{c.standing(false), WishUnnamed}]
+	c.Action, c.Reason = m.Action, m.Reason
+	return c
+}
+
+// recordIndex finds the record of a target.
+type recordIndex struct {
+	bySchema map[string]*Record
+	byHome   map[string]*Record // what is retired, by the name that it had
+	taken    map[*Record]bool
+}
+
+func indexRecords(records []Record) *recordIndex {
+	x := &recordIndex{bySchema: make(map[string]*Record, len(records)), byHome: make(map[string]*Record), taken: make(map[*Record]bool, len(records))}
+	for i := range records {
+		r := &records[i]
+		x.bySchema[r.Schema] = r
+		if r.Home != "" {
+			x.byHome[r.Home] = r
+		}
+	}
+	return x
+}
+
+// of returns the record of a target: under its own name, under the one that it
+// was given when it was retired, or under those that it had with its former id.
+func (x *recordIndex) of(t *Target) *Record {
+	r := x.bySchema[t.Schema]
+	if r == nil {
+		r = x.byHome[t.Schema]
+	}
+	if r == nil && t.Former != "" {
+		if r = x.bySchema[t.Former]; r == nil {
+			r = x.byHome[t.Former]
+		}
+		if r != nil && r.Tenant != t.Was {
+			r = nil
+		}
+	}
+	if r != nil {
+		x.taken[r] = true
+	}
+	return r
+}
+
+// find says which live schema the target has now.
+func (c *Change) find(observed *Observed) {
+	c.At = c.Target.Schema
+	if c.Record != nil {
+		c.At = c.Record.Schema
+	}
+	live, exists := observed.Live[c.At]
+	c.Exists, c.From, c.Token = exists, live.Fingerprint, live.Token
+	if c.Record != nil && c.Record.Home != "" && c.Target.wish() != WishActive && c.Target.wish() != WishSuspended {
+		c.Exists = true // nobody looks at what is retired and stays so
+	}
+	if _, other := observed.Live[c.Target.Schema]; other && c.At != c.Target.Schema {
+		c.Reason = ReasonNameTaken
+	}
+}
+
+// decide looks up what to do. Where the target is to have another name, that is
+// a part of it.
+func (c *Change) decide(want schema.Fingerprint, adopt bool) {
+	taken := c.Reason == ReasonNameTaken
+	wish := c.Target.wish()
+	standing := c.standing(adopt && wish != WishActive)
+	m := moves[situation{standing, wish}]
+	c.Action, c.Reason = m.Action, m.Reason
+	c.Differs = c.Exists && c.From != want && !c.foundSo(want)
+	moved := c.Exists && c.At != c.Target.Schema
 	switch {
-	case !c.Exists:
-		c.Action, c.Reason = ActionCreate, ReasonMissing
-	case c.From == want || c.foundSo(want):
-		c.Action = ActionNone
+	case m.Action == ActionChange && moved:
+		c.Action, c.Reason = ActionRename, ReasonRenamed
+	case m.Action == ActionChange:
+		c.compare()
+	case m.Action == ActionForget && c.Record == nil:
+		c.Action, c.Reason = ActionNone, ""
+	}
+	if moved && taken && c.Action.migrates() {
+		c.Action, c.Reason = ActionBlocked, ReasonNameTaken
+	}
+}
+
+// compare says whether and why a target that stays what it is changes.
+func (c *Change) compare() {
+	switch {
+	case !c.Differs:
+		c.Action, c.Reason = ActionNone, ""
 		if c.Record == nil {
 			c.Reason = ReasonFirstSeen
 		}

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"time"
 
 	"tenantry/internal/diag"
 	"tenantry/schema"
@@ -32,10 +33,13 @@ func (d *databasePlanner) target(c *Change, class *class) PlannedTarget {
 	if c.Target.Source.File != "" {
 		t.Source = &c.Target.Source
 	}
+	if r := c.Record; r != nil {
+		t.recorded = r.Home == ""
+		t.gone = c.Action == ActionOrphaned && !r.Gone
+	}
+	d.place(&t, c)
 	if class == nil {
-		if c.Action == ActionNone {
-			t.as = recordAs(c)
-		}
+		d.settle(&t, c)
 		return t
 	}
 	t.Drift = append(t.Drift, class.drift...)
@@ -47,22 +51,59 @@ func (d *databasePlanner) target(c *Change, class *class) PlannedTarget {
 		return t
 	}
 	t.Step = class.step.ID
+	t.next = c.next(&class.step)
 	d.judge(&t, c, &class.step)
 	return t
 }
 
+// place says what the target's schema is called before and after.
+func (d *databasePlanner) place(t *PlannedTarget, c *Change) {
+	if c.Exists && c.Action != ActionOrphaned && c.At != t.Schema {
+		t.FromSchema = c.At
+	}
+	switch {
+	case c.Action == ActionRetire:
+		t.ToSchema = retiredName(t.Schema, d.today)
+	case c.Record != nil && c.Record.Home != "" && !c.Action.changes():
+		t.ToSchema = c.At // it stays where it is
+	}
+}
+
+// settle says what to record of a target that has no step.
+func (d *databasePlanner) settle(t *PlannedTarget, c *Change) {
+	switch {
+	case c.Action == ActionForget && c.protected():
+		t.Action, t.Reason = ActionBlocked, ReasonProtected
+		t.as = c.lifted()
+	case c.Action == ActionForget:
+		t.forget = c.Record.Schema
+	case c.Action == ActionNone && c.Record == nil && !c.Exists:
+		// Nothing is known of it, and nothing is to be.
+	case c.Action == ActionNone && c.Target.Forget:
+	case c.Action == ActionNone:
+		t.as = recordAs(c)
+	case t.gone:
+		gone := *c.Record
+		gone.Gone = true
+		t.as = &gone
+	}
+}
+
 // judge applies the policy to a target that has a step.
 func (d *databasePlanner) judge(t *PlannedTarget, c *Change, step *Step) {
-	lint := c.Target.Blueprint.Lint.DenyDestructive
+	lint := c.Action.migrates() && c.Target.Blueprint.Lint.DenyDestructive
 	denied := d.desired.Policy.Destructive == state.DestructiveDeny && !d.AllowDestructive
 	switch {
 	case len(step.Statements) == 0 && len(step.Unplanned) > 0:
 		t.Action, t.Reason = ActionBlocked, ReasonUnplanned
-	case len(step.Statements) == 0:
+	case len(step.Statements) == 0 && c.Action == ActionChange:
 		t.Action, t.Reason = ActionNone, ""
 		t.as = recordAs(c)
-	case c.Reason == ReasonFirstSeen && !d.Adopt && c.From != (schema.Fingerprint{}):
+	case c.Reason == ReasonFirstSeen && !d.desired.Adopt && !c.Target.Adopt && c.From != (schema.Fingerprint{}):
 		t.Action = ActionBlocked
+	case c.protected() && (c.Action == ActionRetire || step.Destructive()):
+		t.Action, t.Reason = ActionBlocked, ReasonProtected
+		t.as = c.lifted()
 	case step.Destructive() && (lint || denied):
 		t.Action, t.Reason = ActionBlocked, ReasonHazard
 		if lint {
@@ -74,15 +115,56 @@ func (d *databasePlanner) judge(t *PlannedTarget, c *Change, step *Step) {
 // recordAs returns what to record of a target that is as it should be, or nil
 // where that is recorded already.
 func recordAs(c *Change) *Record {
-	r := Record{
-		Tenant: c.Target.Tenant, Shared: c.Target.Shared, Schema: c.Target.Schema, Blueprint: c.Target.Blueprint.Digest,
-		Fingerprint: c.From, Token: c.Token, Status: StatusApplied,
+	r := c.described()
+	switch {
+	case c.Record != nil && c.Record.Home != "": // retired, and left alone
+	default:
+		r.Blueprint, r.Fingerprint, r.Token, r.Status, r.Error = c.Target.Blueprint.Digest, c.From, c.Token, StatusApplied, ""
 	}
+	if c.Record != nil && *c.Record == r {
+		return nil
+	}
+	return &r
+}
+
+// described returns the target's record with what the file says of the tenant.
+func (c *Change) described() Record {
+	r := Record{Schema: c.Target.Schema, Status: StatusApplied, State: StandingActive}
 	if c.Record != nil {
-		r.AppliedAt, r.AttemptedAt, r.RunID = c.Record.AppliedAt, c.Record.AttemptedAt, c.Record.RunID
-		if *c.Record == r {
-			return nil
-		}
+		r = *c.Record
 	}
+	r.Tenant, r.Shared, r.Name, r.Database, r.Labels = c.Target.Tenant, c.Target.Shared, c.Target.Name, c.Target.Database, labelsJSON(c.Target.Labels)
+	r.Protected, r.Gone = c.keepsProtection(), false
+	return r
+}
+
+// next returns the record of the target once its step is done. Its schema's
+// name, fingerprint and times are taken from what comes out.
+func (c *Change) next(step *Step) Record {
+	r := c.described()
+	r.Error = ""
+	if c.Action == ActionRetire {
+		r.Home, r.State = c.Target.Schema, StandingRetired
+		return r
+	}
+	r.Schema, r.Home, r.RetiredAt, r.State = c.Target.Schema, "", time.Time{}, StandingActive
+	if c.Target.wish() == WishSuspended {
+		r.State = StandingSuspended
+	}
+	r.Blueprint, r.Status = step.Blueprint, StatusApplied
+	if len(step.Unplanned) > 0 {
+		r.Status = StatusPartly
+	}
+	return r
+}
+
+// lifted returns what to record of a target that its protection keeps from
+// something, where the file lifts that from now on; otherwise nil.
+func (c *Change) lifted() *Record {
+	if c.Record == nil || c.keepsProtection() == c.Record.Protected {
+		return nil
+	}
+	r := *c.Record
+	r.Protected = c.keepsProtection()
 	return &r
 }

@@ -13,7 +13,8 @@ type Database interface {
 	// Name is the name that tenants.yaml gives it.
 	Name() string
 	// Observe reads what the schemas named hold now and what the control schema,
-	// which may not exist yet, records: of all schemas, or only of those named.
+	// which may not exist yet, records: of all schemas, or only of those that have
+	// or had one of the names.
 	Observe(ctx context.Context, schemas []string, all bool) (*Observed, error)
 	// Lines returns the lines of one live schema, sorted; none where there is no schema.
 	Lines(ctx context.Context, schema string) ([]schema.Line, error)
@@ -37,6 +38,8 @@ type Database interface {
 	ApplyStep(ctx context.Context, w Work) error
 	// Record records targets that need no change as they are.
 	Record(ctx context.Context, run Run, records []Record) error
+	// Forget drops the records of schemas, and leaves the schemas alone.
+	Forget(ctx context.Context, run Run, schemas []string) error
 	// RecordFailure records that a target could not be brought to its blueprint.
 	RecordFailure(ctx context.Context, run Run, r Record, cause string) error
 	// Runs returns the last runs, the newest first. Changes returns the last
@@ -73,6 +76,15 @@ type Record struct {
 	AppliedAt   time.Time // when it was last changed; zero before the first time
 	AttemptedAt time.Time // when a run last did something about it
 	RunID       string    // that run
+
+	Name      string    // what people call the tenant
+	Database  string    // the name that tenants.yaml gives it
+	Labels    string    // as JSON
+	State     Standing  // StandingActive, StandingSuspended, StandingRetired or StandingPurging
+	Protected bool      // it is neither retired nor purged, and nothing of it destroyed
+	Home      string    // of what is retired: what its schema was called
+	RetiredAt time.Time // and since when it is; zero otherwise
+	Gone      bool      // the file had it no more when a run last looked
 }
 
 // Status is how the last attempt on a target ended.
@@ -98,6 +110,7 @@ type Run struct {
 type Work struct {
 	Run         Run
 	Target      Record        // who it is; its fingerprint and token are taken from what comes out
+	At          string        // what its schema is called before; "" where that is Target.Schema
 	Base        string        // the fingerprint that the step starts from; "" for a schema that does not exist
 	Token       string        // the token that goes with Base, or "" where it is not known
 	To          string        // the fingerprint that it must end with

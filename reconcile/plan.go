@@ -27,6 +27,9 @@ type Plan struct {
 	Steps         []Step          `json:"steps"`
 	Targets       []PlannedTarget `json:"targets"`
 	Diagnostics   []Diagnostic    `json:"diagnostics"`
+	// Refused says why nothing of the plan may run, or is "": the guards on the
+	// size of what happens, policy.max_removals and policy.max_changes.
+	Refused string `json:"refused,omitempty"`
 
 	compiled map[string][]*schema.Compiled // by database: what an apply is to store
 }
@@ -44,7 +47,8 @@ type DesiredID struct {
 }
 
 // Summary counts. Tenants and Targets count what the files ask for; the others
-// count targets by what is to become of them, and add up to Targets, but for
+// count targets by what is to become of them, and add up to Targets (Change counts
+// those that are resumed, restored, renamed and forgotten as well), but for
 // Drifted, which says how many of those that change have drifted, and Orphaned,
 // which the files do not ask for.
 type Summary struct {
@@ -62,6 +66,9 @@ type Summary struct {
 	Unplanned int `json:"unplanned"` // targets that still differ where nothing could be planned; among the others
 }
 
+// work counts the targets that an apply does something about.
+func (s *Summary) work() int { return s.Create + s.Change + s.Retire + s.Suspend }
+
 // Action is what is to become of a target.
 type Action string
 
@@ -69,9 +76,25 @@ const (
 	ActionCreate   Action = "create"   // its schema is made
 	ActionChange   Action = "change"   // its structure is changed
 	ActionNone     Action = "none"     // it is as it should be
+	ActionSuspend  Action = "suspend"  // nobody may use it any more; its data stays
+	ActionResume   Action = "resume"   // it was suspended, and is used again
+	ActionRetire   Action = "retire"   // its schema is put aside under another name
+	ActionRestore  Action = "restore"  // it was retired, and comes back
+	ActionRename   Action = "rename"   // it had another id, and its schema another name
+	ActionForget   Action = "forget"   // it is left as it is, and its record goes
 	ActionBlocked  Action = "blocked"  // it should change and may not; see the reason
 	ActionOrphaned Action = "orphaned" // it is recorded and no file asks for it; it is left alone
 )
+
+// changes reports whether an apply does something about a target.
+func (a Action) changes() bool {
+	return a != ActionNone && a != ActionBlocked && a != ActionOrphaned
+}
+
+// migrates reports whether the target is brought to its blueprint.
+func (a Action) migrates() bool {
+	return a.changes() && a != ActionRetire && a != ActionForget
+}
 
 // Reason says why.
 type Reason string
@@ -84,6 +107,16 @@ const (
 	ReasonNotInFile         Reason = "not_in_file"        // it was managed, and no file asks for it
 	ReasonHazard            Reason = "hazard"             // its statements are too dangerous for the policy
 	ReasonUnplanned         Reason = "unplanned"          // it differs in a way that nothing we know of would mend
+	ReasonActive            Reason = "active"             // the file says that it is active again
+	ReasonSuspended         Reason = "suspended"          // the file says so
+	ReasonRetired           Reason = "retired"            // the file says so
+	ReasonForgotten         Reason = "forgotten"          // the file says forget: true
+	ReasonRenamed           Reason = "renamed"            // the file says which id it had
+	ReasonProtected         Reason = "protected"          // it is protected
+	ReasonPurging           Reason = "purging"            // a purge of it has begun, and there is no way back
+	ReasonNameTaken         Reason = "name_taken"         // another schema has the name that it should get
+	ReasonMaxRemovals       Reason = "max_removals"       // the run would remove more than policy.max_removals
+	ReasonMaxChanges        Reason = "max_changes"        // the run would touch more than policy.max_changes
 )
 
 // A Step leads every schema of one structure to one blueprint.
@@ -117,6 +150,8 @@ type PlannedTarget struct {
 	Shared      bool         `json:"shared,omitempty"`
 	Database    string       `json:"database"`
 	Schema      string       `json:"schema"`
+	FromSchema  string       `json:"from_schema,omitempty"` // what the schema is called now, where that is another name
+	ToSchema    string       `json:"to_schema,omitempty"`   // what it will be called, where that is another name
 	Action      Action       `json:"action"`
 	Reason      Reason       `json:"reason,omitempty"`
 	Step        string       `json:"step,omitempty"`
@@ -128,8 +163,27 @@ type PlannedTarget struct {
 	// as is what to record of a target that needs no change and whose record is
 	// not, or not quite, what was observed.
 	as *Record
+	// next is what to record of a target that its step is applied to.
+	next Record
+	// forget is the schema whose record goes, or "".
+	forget string
+	// recorded says that the target is on record and lives; gone that the file had
+	// it in the last run, and has it no more.
+	recorded, gone bool
 	// token is that of the live schema, which makes sure of the base cheaply.
 	token string
+}
+
+// Names returns what the marks in the statements of the target's step stand for.
+func (t *PlannedTarget) Names() schema.Names {
+	n := schema.Names{Schema: t.Schema, From: t.Schema}
+	if t.ToSchema != "" {
+		n.Schema = t.ToSchema
+	}
+	if t.FromSchema != "" {
+		n.From = t.FromSchema
+	}
+	return n
 }
 
 // Key returns which live schema it is.
@@ -178,7 +232,7 @@ func (p *Plan) StepOf(t *PlannedTarget) *Step {
 // Changes reports whether an apply of the plan would change anything, or would
 // if it were allowed to.
 func (p *Plan) Changes() bool {
-	return p.Summary.Create+p.Summary.Change+p.Summary.Blocked > 0
+	return p.Summary.work()+p.Summary.Blocked > 0
 }
 
 // finish counts, and gives every step and the plan the hash of its content.
@@ -192,6 +246,12 @@ func (p *Plan) finish() {
 	}
 	for _, t := range p.Targets {
 		fmt.Fprintf(h, "%q %q %q %s %s %s %d\n", t.Tenant, t.Database, t.Schema, t.Action, t.Reason, t.Step, t.Wave)
+		if t.FromSchema != "" {
+			fmt.Fprintf(h, "from %q\n", t.FromSchema)
+		}
+	}
+	if p.Refused != "" {
+		fmt.Fprintf(h, "refused %q\n", p.Refused)
 	}
 	p.ID = "sha256:" + hex.EncodeToString(h.Sum(nil))
 }
@@ -218,6 +278,12 @@ func (p *Plan) count() {
 			s.Change++
 		case t.Action == ActionBlocked:
 			s.Blocked++
+		case t.Action == ActionRetire:
+			s.Retire++
+		case t.Action == ActionSuspend:
+			s.Suspend++
+		case t.Action.changes():
+			s.Change++
 		default:
 			s.Unchanged++
 		}

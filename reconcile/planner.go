@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,6 +24,8 @@ type Planner struct {
 
 	AllowDestructive bool // let destructive statements be planned whatever the policy
 	Adopt            bool // take over schemas that exist and were never managed
+
+	Now func() time.Time // what is retired is named by the day; nil for time.Now
 }
 
 // An Event tells how far a run has come.
@@ -79,6 +82,7 @@ func (p *Planner) Plan(ctx context.Context, desired *Desired) (*Plan, error) {
 			}
 		}
 	}
+	plan.guard(&desired.Policy)
 	plan.finish()
 	return plan, nil
 }
@@ -98,7 +102,7 @@ func (p *Planner) planDatabase(ctx context.Context, desired *Desired, db Databas
 	if err := d.compile(ctx); err != nil {
 		return nil, err
 	}
-	changes := Diff(desired, db.Name(), d.fingerprints, d.observed)
+	changes := Diff(d.desired, db.Name(), d.fingerprints, d.observed)
 	classes := d.classify(changes)
 	if err := d.planClasses(ctx, classes); err != nil {
 		return nil, err
@@ -108,7 +112,13 @@ func (p *Planner) planDatabase(ctx context.Context, desired *Desired, db Databas
 }
 
 func (p *Planner) of(desired *Desired, db Database) *databasePlanner {
-	return &databasePlanner{Planner: p, db: db, desired: desired, plan: &databasePlan{}}
+	now := time.Now
+	if p.Now != nil {
+		now = p.Now
+	}
+	adopting := *desired
+	adopting.Adopt = desired.Adopt || p.Adopt
+	return &databasePlanner{Planner: p, db: db, desired: &adopting, plan: &databasePlan{}, today: now().UTC().Format("20060102")}
 }
 
 // databasePlanner plans for one database.
@@ -117,6 +127,7 @@ type databasePlanner struct {
 	db      Database
 	desired *Desired
 	plan    *databasePlan
+	today   string // as 20060102
 
 	observed     *Observed
 	planners     map[string]*schema.Planner // by dev URL
@@ -131,10 +142,38 @@ func (d *databasePlanner) observe(ctx context.Context) (err error) {
 	for _, t := range d.desired.Targets {
 		if t.Database == d.db.Name() {
 			schemas = append(schemas, t.Schema)
+			if t.Former != "" {
+				schemas = append(schemas, t.Former)
+			}
 		}
 	}
-	d.observed, err = d.db.Observe(ctx, schemas, !d.desired.Partial)
-	return err
+	if d.observed, err = d.db.Observe(ctx, schemas, !d.desired.Partial); err != nil {
+		return err
+	}
+	return d.observeReturning(ctx)
+}
+
+// observeReturning looks at what was put aside and is to come back.
+func (d *databasePlanner) observeReturning(ctx context.Context) error {
+	records := indexRecords(d.observed.Records)
+	var schemas []string
+	for _, t := range d.desired.Targets {
+		if t.Database != d.db.Name() || t.wish() != WishActive && t.wish() != WishSuspended {
+			continue
+		}
+		if r := records.of(&t); r != nil && r.Home != "" {
+			schemas = append(schemas, r.Schema)
+		}
+	}
+	if len(schemas) == 0 {
+		return nil
+	}
+	aside, err := d.db.Observe(ctx, schemas, false)
+	if err != nil {
+		return err
+	}
+	maps.Copy(d.observed.Live, aside.Live)
+	return nil
 }
 
 func (d *databasePlanner) report(e Event) {

@@ -49,5 +49,5 @@ func (r *Report) Failed() bool { return r.Plan.Summary.Failed > 0 || r.Count(Res
 
 // Blocked reports whether a target may not become what it should be.
 func (r *Report) Blocked() bool {
-	return r.Plan.Summary.Blocked > 0 || r.Plan.Summary.Unplanned > 0 || r.Count(ResultBlocked) > 0
+	return r.Plan.Refused != "" || r.Plan.Summary.Blocked > 0 || r.Plan.Summary.Unplanned > 0 || r.Count(ResultBlocked) > 0
 }

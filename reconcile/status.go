@@ -26,6 +26,7 @@ type TargetStatus struct {
 	Fingerprint string     `json:"fingerprint,omitempty"` // of what is there
 	Blueprint   string     `json:"blueprint,omitempty"`   // the digest that it was last brought to
 	Wanted      string     `json:"wanted,omitempty"`      // the digest that it should be brought to
+	RetiredAt   *time.Time `json:"retired_at,omitempty"`
 	AppliedAt   *time.Time `json:"applied_at,omitempty"`
 	AttemptedAt *time.Time `json:"attempted_at,omitempty"`
 	RunID       string     `json:"run_id,omitempty"`
@@ -58,7 +59,7 @@ func conditionsOf(t *TargetStatus) []Condition {
 	if t.State == StateFailing {
 		message = t.Error
 	}
-	ready, stalled := t.State == StateInSync, t.State == StateFailing
+	ready, stalled := t.State == StateInSync || t.State == StateRetired, t.State == StateFailing
 	working := !ready && t.State != StateUnknown && t.State != StateOrphaned
 	return []Condition{
 		{ConditionReady, ready, t.State, message},
@@ -74,6 +75,7 @@ var stateMessages = map[State]string{
 	StateMissing:  "there is no such schema yet",
 	StateUnknown:  "it is there and was never managed; take it over with --adopt",
 	StateOrphaned: "it was managed, and is no longer in the file",
+	StateRetired:  "it was put aside, and is kept until it is purged",
 }
 
 // State is how a target stands to its blueprint.
@@ -87,6 +89,7 @@ const (
 	StateMissing  State = "missing"  // there is no such schema
 	StateUnknown  State = "unknown"  // it is there and was never managed
 	StateOrphaned State = "orphaned" // it was managed, and no file asks for it
+	StateRetired  State = "retired"  // it was put aside, as the file says
 )
 
 // Status says how the fleet is. It reads, and needs no workbench: a blueprint
@@ -101,7 +104,7 @@ func (p *Planner) Status(ctx context.Context, desired *Desired) (*Fleet, error) 
 		if err := d.loadCompiled(ctx); err != nil {
 			return nil, err
 		}
-		for _, c := range Diff(desired, name, d.fingerprints, d.observed) {
+		for _, c := range Diff(d.desired, name, d.fingerprints, d.observed) {
 			t := statusOf(&c)
 			t.Conditions = conditionsOf(&t)
 			fleet.Targets = append(fleet.Targets, t)
@@ -121,17 +124,23 @@ func (f *Fleet) Only(asked func(*TargetStatus) bool) {
 }
 
 func statusOf(c *Change) TargetStatus {
-	t := TargetStatus{Tenant: c.Target.Tenant, Shared: c.Target.Shared, Database: c.Target.Database, Schema: c.Target.Schema, State: stateOf(c)}
+	t := TargetStatus{Tenant: c.Target.Tenant, Shared: c.Target.Shared, Database: c.Target.Database, Schema: c.At, State: stateOf(c)}
+	if !c.Exists {
+		t.Schema = c.Target.Schema
+	}
 	if c.Target.Blueprint != nil {
 		t.Wanted = c.Target.Blueprint.Digest
 	}
-	if c.Exists {
+	if c.Exists && c.From != (schema.Fingerprint{}) {
 		t.Fingerprint = c.From.String()
 	}
 	if r := c.Record; r != nil {
 		t.Blueprint, t.RunID, t.AttemptedAt = r.Blueprint, r.RunID, &r.AttemptedAt
-		if t.State != StateInSync {
+		if t.State != StateInSync && t.State != StateRetired {
 			t.Error = r.Error
+		}
+		if !r.RetiredAt.IsZero() {
+			t.RetiredAt = &r.RetiredAt
 		}
 		if !r.AppliedAt.IsZero() {
 			t.AppliedAt = &r.AppliedAt
@@ -144,6 +153,8 @@ func stateOf(c *Change) State {
 	switch {
 	case c.Action == ActionOrphaned:
 		return StateOrphaned
+	case c.Action == ActionNone && c.Record != nil && c.Record.Home != "":
+		return StateRetired
 	case c.Action == ActionNone:
 		return StateInSync
 	case c.Record != nil && c.Record.Status == StatusFailed:
@@ -194,8 +205,8 @@ func (p *Planner) Explain(ctx context.Context, desired *Desired) ([]Explanation,
 		if err := d.compile(ctx); err != nil {
 			return nil, err
 		}
-		for _, c := range Diff(desired, name, d.fingerprints, d.observed) {
-			if c.Action == ActionOrphaned {
+		for _, c := range Diff(d.desired, name, d.fingerprints, d.observed) {
+			if c.Action == ActionOrphaned || c.Record != nil && c.Record.Home != "" {
 				continue
 			}
 			e, err := d.explain(ctx, &c)
@@ -219,7 +230,7 @@ func (d *databasePlanner) explain(ctx context.Context, c *Change) (Explanation, 
 	if !c.Exists {
 		return e, nil
 	}
-	lines, err := d.db.Lines(ctx, c.Target.Schema)
+	lines, err := d.db.Lines(ctx, c.At)
 	if err != nil {
 		return e, err
 	}

@@ -14,7 +14,26 @@ type Statement struct {
 	Transactional bool     `json:"transactional"`     // false: it must run outside a transaction block
 	Hazards       []Hazard `json:"hazards"`
 	Reverse       []string `json:"reverse,omitempty"` // templates that undo it, where that can be said
+	Named         bool     `json:"named,omitempty"`   // its templates have the marks of Names besides {schema}
 }
+
+// Names are what the marks of a statement stand for.
+type Names struct {
+	Schema string // {schema}: what the target's schema is called when the step is done
+	From   string // {from}: what it is called before
+}
+
+// With returns the statement with every mark but {schema} replaced by names.
+func (s Statement) With(n Names) Statement {
+	if !s.Named {
+		return s
+	}
+	marks := strings.NewReplacer("{from}", QuoteIdent(n.From))
+	return s.mapSQL(marks.Replace)
+}
+
+// In returns the statement's SQL for a target of those names.
+func (s Statement) In(n Names) string { return s.With(n).For(n.Schema) }
 
 // A Hazard is a reason to look twice at a statement.
 type Hazard struct {

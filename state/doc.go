@@ -20,6 +20,9 @@
 //	  lock_timeout: 3s                  # 1ms to 1h
 //	  parallelism: 4                    # 1 to 64
 //	  max_failures: 5                   # 1 and more
+//	  retire_after: 30d                 # 0d to 3650d, or hours: how long what is retired is kept
+//	  max_removals: 0                   # retirements and renames in one run
+//	  max_changes: 500                  # schemas that one run may touch; without it, any number
 //	rollout:                            # waves, in order; the last takes whoever is left
 //	  - match: {ring: canary}           # either labels that a tenant must carry
 //	  - percent: 100                    # or a share of all tenants, 1 to 100
@@ -33,7 +36,11 @@
 //	    schema: globex_live
 //	    labels: {plan: gold}            # what rollouts and selectors match
 //	    vars: {region: eu}              # HCL input variables
-//	    state: active                   # the only state so far
+//	    state: active                   # active | suspended | retired
+//	    protected: true                 # neither retired nor purged, and nothing destroyed
+//	    was: globex_old                 # the id that it had before
+//	    forget: false                   # leave its schemas, and manage them no more
+//	    adopt: false                    # take its schemas over, though they were never managed
 //
 // # Names
 //

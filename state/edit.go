@@ -12,16 +12,6 @@ import (
 // it cannot be changed without touching what is not meant.
 const CodeNotEditable = "not-editable"
 
-// TenantState is what is to become of a tenant. Of the field "state" Parse so
-// far accepts only the first.
-type TenantState string
-
-const (
-	Active    TenantState = "active"    // it is kept equal to its definition
-	Suspended TenantState = "suspended" // it is closed for now, and keeps its data
-	Retired   TenantState = "retired"   // it is to go, and its data with it
-)
-
 // AddTenant returns src, the text of the file at path, with one more tenant at
 // the end of the list, written as its neighbours are. What t leaves empty is
 // not written, so the file's defaults hold for it. No other byte changes.

@@ -24,7 +24,7 @@ import (
 var unseen = []string{
 	CodeAmbiguousValue, CodeMergeKey, CodeUnsupportedTag, CodeNestingTooDeep, CodeTooManyAliases,
 	CodeUnsetVariable, CodeUnknownDatabase, CodeNoDatabase, CodeSharedService,
-	CodeDuplicateID, CodeSimilarID, CodeSchemaConflict,
+	CodeDuplicateID, CodeSimilarID, CodeSchemaConflict, CodeFormerTaken,
 }
 
 // unseenHere are places where a code that a schema sees elsewhere is hidden from
@@ -36,6 +36,7 @@ var unseenHere = map[string][]string{
 	"no-services-of-two.yaml":          {"/tenants/0"},
 	"policy-out-of-range.yaml":         {"/policy/lock_timeout"}, // bounds of a duration
 	"timeout-below-a-millisecond.yaml": {"/policy/lock_timeout"},
+	"kept-too-long.yaml":               {"/policy/retire_after"},
 	"timeout-zero.yaml":                {"/policy/lock_timeout"},
 	"variables.yaml":                   {"/databases/f/url"}, // variables that are empty
 	"utf-16.yaml":                      {"/tenants/0"},       // what YAML allows

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -91,6 +92,11 @@ func (p *printer) policy(policy Policy) {
 	p.printf("  lock_timeout: %s", scalar(policy.LockTimeout.String()))
 	p.printf("  parallelism: %d", policy.Parallelism)
 	p.printf("  max_failures: %d", policy.MaxFailures)
+	p.printf("  retire_after: %s", inDays(policy.RetireAfter))
+	p.printf("  max_removals: %d", policy.MaxRemovals)
+	if policy.MaxChanges > 0 {
+		p.printf("  max_changes: %d", policy.MaxChanges)
+	}
 }
 
 // rollout writes the waves.
@@ -122,6 +128,13 @@ func (p *printer) tenant(t Tenant, d Defaults) {
 	add(t.Schema != d.Schema, "schema", scalar(t.Schema))
 	add(len(t.Labels) > 0, "labels", flowMap(t.Labels))
 	add(len(t.Vars) > 0, "vars", flowMap(t.Vars))
+	add(t.State != "", "state", scalar(string(t.State)))
+	if t.Protected != nil {
+		add(true, "protected", strconv.FormatBool(*t.Protected))
+	}
+	add(t.Was != "", "was", scalar(t.Was))
+	add(t.Forget, "forget", "true")
+	add(t.Adopt, "adopt", "true")
 	if len(lines) == 0 {
 		p.printf("  - %s", scalar(t.ID))
 		return

@@ -23,6 +23,8 @@ policy:
   lock_timeout: 3s
   parallelism: 4
   max_failures: 5
+  retire_after: 30d
+  max_removals: 0
 rollout:
   - match: {ring: canary}
   - percent: 25

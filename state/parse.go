@@ -101,6 +101,7 @@ type reader struct {
 	schemas  map[string]diag.Pos // where a tenant has a schema of its own, by id
 	unserved omission            // tenants without services
 	homeless omission            // tenants without a database
+	former   []former            // tenants that had another id
 }
 
 // read reads the whole document.

@@ -73,7 +73,7 @@ func TestTheShortFormTakesItsServicesFromTheOptions(t *testing.T) {
 	want := &File{
 		Databases: []Database{{Name: "main"}},
 		Defaults:  Defaults{Database: "main", Schema: "tenant_{id}", Services: []string{"identity", "learn"}},
-		Policy:    Policy{Destructive: DestructiveDeny, LockTimeout: 3 * time.Second, Parallelism: 4, MaxFailures: 5},
+		Policy:    Policy{Destructive: DestructiveDeny, LockTimeout: 3 * time.Second, Parallelism: 4, MaxFailures: 5, RetireAfter: 720 * time.Hour},
 		Tenants: []Tenant{
 			{ID: "acme", Database: "main", Schema: "tenant_{id}", Services: []string{"identity", "learn"}},
 			{ID: "globex", Database: "main", Schema: "tenant_{id}", Services: []string{"identity", "learn"}},

@@ -25,6 +25,9 @@ func (r *reader) policy(n *yaml.Node) {
 		field{"lock_timeout", func(n *yaml.Node) { p.LockTimeout = r.duration(n, `"lock_timeout"`) }},
 		field{"parallelism", func(n *yaml.Node) { p.Parallelism, _ = r.within(n, `"parallelism"`, 1, maxParallelism) }},
 		field{"max_failures", func(n *yaml.Node) { p.MaxFailures, _ = r.within(n, `"max_failures"`, 1, math.MaxInt32) }},
+		field{"retire_after", func(n *yaml.Node) { p.RetireAfter = r.days(n, `"retire_after"`) }},
+		field{"max_removals", func(n *yaml.Node) { p.MaxRemovals, _ = r.within(n, `"max_removals"`, 0, math.MaxInt32) }},
+		field{"max_changes", func(n *yaml.Node) { p.MaxChanges, _ = r.within(n, `"max_changes"`, 1, math.MaxInt32) }},
 	)
 }
 

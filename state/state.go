@@ -102,6 +102,9 @@ type Policy struct {
 	LockTimeout time.Duration // PostgreSQL's lock_timeout for each target
 	Parallelism int           // targets at once per database
 	MaxFailures int           // stop starting targets after so many failed
+	RetireAfter time.Duration // how long a retired schema is kept before it may be purged
+	MaxRemovals int           // retirements and renames in one run; more, and nothing runs
+	MaxChanges  int           // targets that one run may touch; 0 for any number
 }
 
 // DefaultPolicy is the policy where the file has none.
@@ -110,6 +113,7 @@ var DefaultPolicy = Policy{
 	LockTimeout: 3 * time.Second,
 	Parallelism: 4,
 	MaxFailures: 5,
+	RetireAfter: 30 * 24 * time.Hour,
 }
 
 // Wave is a part of the fleet that goes together: either the tenants that carry
@@ -129,7 +133,17 @@ type Tenant struct {
 	Schema   string // the template in force
 	Labels   map[string]string
 	Vars     map[string]string
-	Pos      diag.Pos
+	Life
+	Pos diag.Pos
+}
+
+// Life is where a tenant stands in its life, and what may become of it.
+type Life struct {
+	State     TenantState // "" for Active
+	Protected *bool       // nil where the file does not say: what was said last stands
+	Was       string      // the id that the tenant had before, or ""
+	Forget    bool        // its schemas are left as they are, and managed no more
+	Adopt     bool        // its schemas are taken over where they were never managed
 }
 
 // perService reports whether the tenant has a schema for each service.

@@ -12,7 +12,10 @@ type Target struct {
 	Services []string // what the schema holds
 	Vars     map[string]string
 	Labels   map[string]string
-	Pos      diag.Pos // of the tenant, or where the shared service is mentioned first
+	Name     string // what people call the tenant, or ""
+	Life
+	Former string   // the schema that it had as Was, or ""
+	Pos    diag.Pos // of the tenant, or where the shared service is mentioned first
 }
 
 // Shared reports whether the target is that of a shared service.
@@ -64,6 +67,10 @@ func (f *File) sharedTargets() []Target {
 
 // target returns the schema of a tenant that holds these services.
 func (t Tenant) target(service string, services []string) Target {
+	former := ""
+	if t.Was != "" {
+		former = expandSchema(t.Schema, t.Was, service)
+	}
 	return Target{
 		Tenant:   t.ID,
 		Service:  service,
@@ -72,6 +79,9 @@ func (t Tenant) target(service string, services []string) Target {
 		Services: services,
 		Vars:     t.Vars,
 		Labels:   t.Labels,
+		Name:     t.Name,
+		Life:     t.Life,
+		Former:   former,
 		Pos:      t.Pos,
 	}
 }

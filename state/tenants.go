@@ -57,6 +57,7 @@ func (r *reader) tenants(n *yaml.Node) {
 		r.file.Tenants = append(r.file.Tenants, t)
 	}
 	r.omissions()
+	r.checkFormer(ids)
 }
 
 // omissions adds an error for each kind of thing that tenants lack, where the
@@ -122,7 +123,11 @@ func (r *reader) members(n *yaml.Node, t *Tenant) bool {
 		field{"schema", func(n *yaml.Node) { t.Schema, _ = r.template(n); schema = r.pos(n) }},
 		field{"labels", func(n *yaml.Node) { t.Labels, _ = r.labels(n, `"labels"`) }},
 		field{"vars", func(n *yaml.Node) { t.Vars = r.vars(n) }},
-		field{"state", r.state},
+		field{"state", func(n *yaml.Node) { t.State = r.state(n) }},
+		field{"protected", func(n *yaml.Node) { t.Protected = r.protected(n) }},
+		field{"was", func(n *yaml.Node) { t.Was, _ = r.id(n); r.former = append(r.former, former{t, r.pos(n)}) }},
+		field{"forget", func(n *yaml.Node) { t.Forget, _ = r.boolean(n, `"forget"`) }},
+		field{"adopt", func(n *yaml.Node) { t.Adopt, _ = r.boolean(n, `"adopt"`) }},
 	)
 	if !given && target(n).Style&yaml.TaggedStyle == 0 {
 		r.errorf(t.Pos, CodeMissingField, "a tenant has no id")
@@ -131,18 +136,6 @@ func (r *reader) members(n *yaml.Node, t *Tenant) bool {
 		r.schemas[t.ID] = schema
 	}
 	return sound
-}
-
-// state accepts the states that there are so far.
-func (r *reader) state(n *yaml.Node) {
-	s, ok := r.value(n, `"state"`)
-	switch {
-	case !ok, s == "active":
-	case s == "suspended", s == "retired":
-		r.errorf(r.pos(n), CodeUnsupportedState, "the state %s is not supported yet", quote(s))
-	default:
-		r.oneOf(n, `"state"`, "active", "suspended", "retired")
-	}
 }
 
 // labels reads a mapping of labels.

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,13 +29,13 @@ func (db *DB) ApplyStep(ctx context.Context, w reconcile.Work) error {
 			if err := db.applyOutside(ctx, w, part, i == 0); err != nil {
 				return err
 			}
-			w.Base, w.Token = "", "" // whatever it is now
+			w.Base, w.Token, w.At = "", "", "" // whatever it is now
 		}
 		result, err := db.applyInside(ctx, w, part, to)
 		if err != nil {
 			return err
 		}
-		w.Base, w.Token = result, ""
+		w.Base, w.Token, w.At = result, "", ""
 	}
 	return nil
 }
@@ -73,7 +74,7 @@ func (db *DB) checkBase(ctx context.Context, w reconcile.Work) error {
 		if err := t.begin(ctx); err != nil {
 			return err
 		}
-		if err := t.atBase(); err != nil {
+		if err := t.atBase(ctx); err != nil {
 			return err
 		}
 		return simple(ctx, t.conn, "COMMIT")
@@ -100,7 +101,7 @@ func (db *DB) onTarget(ctx context.Context, w reconcile.Work, f func(*targetTx) 
 		return db.wrap(err)
 	}
 	defer conn.Release()
-	t := &targetTx{db: db, conn: conn.Conn(), work: w, key: reconcile.Key{Database: db.name, Schema: w.Target.Schema}}
+	t := &targetTx{db: db, conn: conn.Conn(), work: w, key: reconcile.Key{Database: db.name, Schema: w.Target.Schema}, at: cmp.Or(w.At, w.Target.Schema)}
 	err = f(t)
 	if err != nil && !t.conn.IsClosed() {
 		undoCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -118,6 +119,7 @@ type targetTx struct {
 	conn *pgx.Conn
 	work reconcile.Work
 	key  reconcile.Key
+	at   string // what the schema is called now
 
 	fingerprint string // "" for no schema
 	parts       schema.Fingerprint
@@ -129,7 +131,7 @@ func (t *targetTx) run(ctx context.Context, statements []schema.Statement, to st
 		return err
 	}
 	if statements[0].Transactional {
-		if err := t.atBase(); err != nil {
+		if err := t.atBase(ctx); err != nil {
 			return err
 		}
 		if t.work.OnlyIfEmpty {
@@ -148,12 +150,29 @@ func (t *targetTx) run(ctx context.Context, statements []schema.Statement, to st
 }
 
 // atBase makes sure that the target is what the step starts from.
-func (t *targetTx) atBase() error {
+func (t *targetTx) atBase(ctx context.Context) error {
 	switch t.fingerprint {
 	case t.work.Base:
 		return nil
 	case t.work.To:
 		return reconcile.ErrAlready
+	}
+	return t.elsewhere(ctx)
+}
+
+// elsewhere says why the target is not what the step starts from: another run
+// may have given it its new name already.
+func (t *targetTx) elsewhere(ctx context.Context) error {
+	if t.fingerprint == "" && t.at != t.key.Schema {
+		batch := &pgx.Batch{}
+		t.at = t.key.Schema
+		t.look(batch, "")
+		if err := t.conn.SendBatch(ctx, batch).Close(); err != nil {
+			return t.db.wrap(err)
+		}
+		if t.fingerprint == t.work.To {
+			return reconcile.ErrAlready
+		}
 	}
 	return &reconcile.StaleError{Key: t.key}
 }
@@ -185,7 +204,8 @@ func (t *targetTx) begin(ctx context.Context) error {
 	batch.Queue("BEGIN")
 	batch.Queue("SELECT set_config('lock_timeout', $1, true)", fmt.Sprintf("%dms", t.work.LockTimeout.Milliseconds()))
 	locked := false
-	batch.Queue("SELECT pg_try_advisory_xact_lock(hashtextextended('tenantry target ' || $1, 0))", t.key.Schema).QueryRow(func(row pgx.Row) error { return row.Scan(&locked) })
+	batch.Queue("SELECT pg_try_advisory_xact_lock(hashtextextended('tenantry target ' || $1, 0)) AND pg_try_advisory_xact_lock(hashtextextended('tenantry target ' || $2, 0))",
+		t.at, t.key.Schema).QueryRow(func(row pgx.Row) error { return row.Scan(&locked) })
 	t.look(batch, t.work.Token)
 	if err := t.conn.SendBatch(ctx, batch).Close(); err != nil {
 		return t.db.wrap(err)
@@ -199,7 +219,7 @@ func (t *targetTx) begin(ctx context.Context) error {
 // look queues the query that says what the schema is now. While its token is
 // known, it is the base.
 func (t *targetTx) look(batch *pgx.Batch, known string) {
-	batch.Queue("SELECT * FROM "+lookFunction(t.db.version)+"($1, $2, $3)", t.key.Schema, structureKinds, known).Query(func(rows pgx.Rows) error {
+	batch.Queue("SELECT * FROM "+lookFunction(t.db.version)+"($1, $2, $3)", t.at, structureKinds, known).Query(func(rows pgx.Rows) error {
 		t.fingerprint, t.token = "", ""
 		var structure, objects *string
 		_, err := pgx.ForEachRow(rows, []any{&structure, &objects, &t.token}, func() error {
@@ -254,6 +274,7 @@ func (t *targetTx) statements(ctx context.Context, statements []schema.Statement
 	for i, s := range statements {
 		queue(i, s.For(t.key.Schema))
 	}
+	t.at = t.key.Schema
 	t.look(batch, "")
 	err := t.conn.SendBatch(ctx, batch).Close()
 	switch {
@@ -282,6 +303,9 @@ func (t *targetTx) commit(ctx context.Context, statements []schema.Statement, be
 		}
 	}
 	batch := &pgx.Batch{}
+	if t.work.At != "" {
+		batch.Queue(moveRecord, t.work.At, r.Schema)
+	}
 	batch.Queue(upsert, recordArgs(t.work.Run, r)...)
 	batch.Queue("INSERT INTO tenantry.change (run, schema, tenant, base, result, statements, reverse) VALUES ($1, $2, $3, $4, $5, $6, $7)",
 		t.work.Run.ID, r.Schema, r.Tenant, t.work.Base, t.fingerprint, sql, reverse)

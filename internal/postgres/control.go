@@ -95,7 +95,7 @@ CREATE TABLE tenantry.audit (
 	request text NOT NULL, -- the request's id, which logs have too
 	status integer -- of the answer; null where the process ended before
 );
-`}
+`, lifeColumns}
 
 // Prepare implements reconcile.Database. Where nothing is to be made it only
 // reads.
@@ -155,13 +155,19 @@ func (db *DB) migrate(ctx context.Context, tx pgx.Tx) error {
 
 // records returns every record, or those of the schemas named, ordered by schema.
 func records(ctx context.Context, tx pgx.Tx, schemas []string, all bool) ([]reconcile.Record, error) {
-	rows, err := tx.Query(ctx, `SELECT schema, tenant, shared, blueprint, structure, objects, token, status, error, applied_at, attempted_at, coalesce(run, '') FROM tenantry.target WHERE $1 OR schema = ANY ($2::text[]) ORDER BY schema COLLATE "C"`, all, schemas)
+	rows, err := tx.Query(ctx, `SELECT schema, tenant, shared, blueprint, structure, objects, token, status, error, applied_at, attempted_at, coalesce(run, ''),
+			name, database, labels, state, protected, home, retired_at, gone
+		FROM tenantry.target WHERE $1 OR schema = ANY ($2::text[]) OR home = ANY ($2::text[]) ORDER BY schema COLLATE "C"`, all, schemas)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (r reconcile.Record, err error) {
-		var appliedAt *time.Time
-		err = row.Scan(&r.Schema, &r.Tenant, &r.Shared, &r.Blueprint, &r.Fingerprint.Structure, &r.Fingerprint.Objects, &r.Token, &r.Status, &r.Error, &appliedAt, &r.AttemptedAt, &r.RunID)
+		var appliedAt, retiredAt *time.Time
+		err = row.Scan(&r.Schema, &r.Tenant, &r.Shared, &r.Blueprint, &r.Fingerprint.Structure, &r.Fingerprint.Objects, &r.Token, &r.Status, &r.Error, &appliedAt, &r.AttemptedAt, &r.RunID,
+			&r.Name, &r.Database, &r.Labels, &r.State, &r.Protected, &r.Home, &retiredAt, &r.Gone)
+		if retiredAt != nil {
+			r.RetiredAt = *retiredAt
+		}
 		if appliedAt != nil {
 			r.AppliedAt = *appliedAt
 		}
@@ -211,25 +217,36 @@ func (db *DB) End(ctx context.Context, run reconcile.Run, outcome string) error 
 	return db.wrap(err)
 }
 
-const upsertTarget = `INSERT INTO tenantry.target (schema, tenant, shared, blueprint, structure, objects, token, status, error, applied_at, attempted_at, run)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp(), $11)
+const upsertTarget = `INSERT INTO tenantry.target (schema, tenant, shared, blueprint, structure, objects, token, status, error, applied_at, run,
+		name, database, labels, state, protected, home, retired_at, gone, attempted_at)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, clock_timestamp())
 	ON CONFLICT (schema) DO UPDATE SET tenant = excluded.tenant, shared = excluded.shared, blueprint = excluded.blueprint, structure = excluded.structure,
 		objects = excluded.objects, token = excluded.token, status = excluded.status, error = excluded.error, applied_at = coalesce(excluded.applied_at, tenantry.target.applied_at),
-		attempted_at = excluded.attempted_at, run = excluded.run`
+		name = excluded.name, database = excluded.database, labels = excluded.labels, state = excluded.state, protected = excluded.protected, home = excluded.home,
+		retired_at = excluded.retired_at, gone = excluded.gone, attempted_at = excluded.attempted_at, run = excluded.run`
 
 // upsertBetween records a place between the old and the new: what the target was
 // last brought to stands until it is brought to another.
-const upsertBetween = `INSERT INTO tenantry.target (schema, tenant, shared, blueprint, structure, objects, token, status, error, applied_at, attempted_at, run)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp(), $11)
+const upsertBetween = `INSERT INTO tenantry.target (schema, tenant, shared, blueprint, structure, objects, token, status, error, applied_at, run,
+		name, database, labels, state, protected, home, retired_at, gone, attempted_at)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, clock_timestamp())
 	ON CONFLICT (schema) DO UPDATE SET structure = excluded.structure, objects = excluded.objects, token = excluded.token,
-		status = excluded.status, error = excluded.error, applied_at = excluded.applied_at, attempted_at = excluded.attempted_at, run = excluded.run`
+		status = excluded.status, error = excluded.error, applied_at = excluded.applied_at, attempted_at = excluded.attempted_at, run = excluded.run,
+		state = excluded.state, home = excluded.home, retired_at = excluded.retired_at`
 
 func recordArgs(run reconcile.Run, r reconcile.Record) []any {
-	var appliedAt *time.Time
-	if !r.AppliedAt.IsZero() {
-		appliedAt = &r.AppliedAt
+	return []any{
+		r.Schema, r.Tenant, r.Shared, r.Blueprint, r.Fingerprint.Structure, r.Fingerprint.Objects, r.Token, string(r.Status), r.Error, orNull(r.AppliedAt), run.ID,
+		r.Name, r.Database, r.Labels, string(r.State), r.Protected, r.Home, orNull(r.RetiredAt), r.Gone,
 	}
-	return []any{r.Schema, r.Tenant, r.Shared, r.Blueprint, r.Fingerprint.Structure, r.Fingerprint.Objects, r.Token, string(r.Status), r.Error, appliedAt, run.ID}
+}
+
+// orNull returns a time, or NULL for none.
+func orNull(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	return &at
 }
 
 // Record implements reconcile.Database.
