@@ -83,11 +83,13 @@ func (t *text) ending() {
 	}
 	counted := tallyOf(t.report)
 	switch {
+	case t.report.Plan.Refused != "":
+		t.say(0, red, "Refused, and nothing was run:", " "+t.report.Plan.Refused)
 	case counted.nothing():
 		t.idle(counted)
 	case t.report.DryRun():
 		t.say(0, bold, "Plan:", " "+counted.planned()+". Nothing was changed.")
-	case counted.create+counted.change == 0:
+	case counted.work() == 0:
 		t.say(0, bold, "Applied nothing:", " "+counted.applied()+" in "+took(t.report.Duration)+".")
 	default:
 		t.say(0, bold, "Applied:", " "+counted.applied()+" in "+took(t.report.Duration)+".")

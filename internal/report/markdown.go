@@ -98,6 +98,8 @@ func (m *markdown) counts() string {
 	switch {
 	case m.wrong():
 		return "**" + count(len(m.report.Plan.Diagnostics), "mistake") + "**. No database was touched."
+	case m.report.Plan.Refused != "":
+		return "**Refused, and nothing was run**: " + inline(m.report.Plan.Refused)
 	case counted.nothing() && counted.unchanged == 0:
 		return "**Nothing to do**: there are no targets."
 	case counted.nothing():
@@ -116,7 +118,7 @@ const longCommand = 1_000
 func (m *markdown) foot(o MarkdownOptions) string {
 	var b strings.Builder
 	r := m.report
-	if counted := tallyOf(r); r.DryRun() && counted.create+counted.change > 0 {
+	if counted := tallyOf(r); r.DryRun() && counted.work() > 0 {
 		switch {
 		case o.Apply == "":
 		case len(o.Apply) > longCommand:

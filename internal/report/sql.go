@@ -73,6 +73,10 @@ func (s *script) header() {
 	if p.Partial {
 		s.comment(partialNote)
 	}
+	if p.Refused != "" {
+		s.comment("Refused, and nothing was run: " + p.Refused)
+		return
+	}
 	if tallyOf(s.report).nothing() {
 		s.comment("Nothing to do.")
 		return
@@ -89,6 +93,9 @@ func (s *script) target(t *reconcile.PlannedTarget, o reconcile.Outcome) {
 	s.off = false
 	s.raw("")
 	s.comment(what + t.Tenant + ", schema " + t.Schema + ", database " + t.Database + ": " + string(t.Action))
+	if n := t.Names(); n.From != n.Schema && t.Action != reconcile.ActionNone {
+		s.comment("from schema " + n.From + " to schema " + n.Schema)
+	}
 	if t.Step != "" {
 		s.comment("step " + t.Step)
 	}
@@ -137,7 +144,7 @@ func (s *script) statements(t *reconcile.PlannedTarget, step *reconcile.Step) {
 			outside = append(outside, stmt)
 		}
 	}
-	path := "search_path = " + schema.QuoteIdent(t.Schema) + ", public;"
+	path := "search_path = " + schema.QuoteIdent(t.Names().Schema) + ", public;"
 	fresh := step.Action == reconcile.ActionCreate
 	if len(inside) > 0 {
 		s.raw("BEGIN;")
@@ -157,7 +164,7 @@ func (s *script) each(statements []schema.Statement, t *reconcile.PlannedTarget,
 		for _, note := range remarks(stmt, fresh, true) {
 			s.comment(note)
 		}
-		s.raw(terminated(stmt.For(t.Schema)))
+		s.raw(terminated(stmt.In(t.Names())))
 	}
 }
 

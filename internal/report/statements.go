@@ -70,11 +70,11 @@ func (t *text) sql(b *block) {
 // stands for several.
 func (b *block) render(s schema.Statement) string {
 	for _, t := range b.targets {
-		if t.Schema != b.first().Schema {
+		if t.Names() != b.first().Names() {
 			return s.SQL
 		}
 	}
-	return s.For(b.first().Schema)
+	return s.In(b.first().Names())
 }
 
 // remarks returns what to say above one of the block's statements. What was

@@ -10,7 +10,8 @@ import (
 // among them.
 type tally struct {
 	create, change                      int
-	retire, suspend                     int
+	retire, suspend, resume             int
+	restore, rename, forget             int
 	blocked, failed, skipped, unchanged int
 
 	drifted, destroying int // among those that change
@@ -52,13 +53,28 @@ func (c *tally) add(t *reconcile.PlannedTarget, k kind) {
 		c.unchanged++
 	case k == create:
 		c.create++
-	case t.Action == "retire":
-		c.retire++
-	case t.Action == "suspend":
-		c.suspend++
 	default:
-		c.change++
+		*c.of(t.Action)++
 	}
+}
+
+// of returns the count of an action.
+func (c *tally) of(a reconcile.Action) *int {
+	switch a {
+	case reconcile.ActionRetire:
+		return &c.retire
+	case reconcile.ActionSuspend:
+		return &c.suspend
+	case reconcile.ActionResume:
+		return &c.resume
+	case reconcile.ActionRestore:
+		return &c.restore
+	case reconcile.ActionRename:
+		return &c.rename
+	case reconcile.ActionForget:
+		return &c.forget
+	}
+	return &c.change
 }
 
 func one(yes bool) int {
@@ -68,15 +84,19 @@ func one(yes bool) int {
 	return 0
 }
 
-func (c tally) nothing() bool {
-	return c.create+c.change+c.retire+c.suspend+c.blocked+c.failed+c.skipped == 0
+func (c tally) nothing() bool { return c.work()+c.blocked+c.failed+c.skipped == 0 }
+
+// work counts what is, or was, done.
+func (c tally) work() int {
+	return c.create + c.change + c.retire + c.suspend + c.resume + c.restore + c.rename + c.forget
 }
 
 // planned says what is to be done: "3 to create, 1 to change, 2 unchanged".
 func (c tally) planned() string {
 	return list(
 		counted{c.create, " to create"}, counted{c.change, " to change" + c.asides("destroys data", "destroy data")}, counted{c.retire, " to retire"},
-		counted{c.suspend, " to suspend"}, counted{c.blocked, " blocked"}, counted{c.failed, " cannot be planned"}, counted{c.unchanged, " unchanged"},
+		counted{c.suspend, " to suspend"}, counted{c.resume, " to resume"}, counted{c.restore, " to restore"}, counted{c.rename, " to rename"}, counted{c.forget, " to forget"},
+		 counted{c.blocked, " blocked"}, counted{c.failed, " cannot be planned"}, counted{c.unchanged, " unchanged"},
 	)
 }
 
@@ -84,7 +104,8 @@ func (c tally) planned() string {
 func (c tally) applied() string {
 	return list(
 		counted{c.create, " created"}, counted{c.change, " changed" + c.asides("destroyed data", "destroyed data")}, counted{c.retire, " retired"},
-		counted{c.suspend, " suspended"}, counted{c.blocked, " blocked"}, counted{c.failed, " failed"}, counted{c.skipped, " skipped"},
+		counted{c.suspend, " suspended"}, counted{c.resume, " resumed"}, counted{c.restore, " restored"}, counted{c.rename, " renamed"}, counted{c.forget, " forgotten"},
+		 counted{c.blocked, " blocked"}, counted{c.failed, " failed"}, counted{c.skipped, " skipped"},
 		counted{c.unchanged, " unchanged"},
 	)
 }

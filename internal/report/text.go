@@ -135,7 +135,26 @@ func (t *text) obstacle(b *block) {
 }
 
 // reasonWords returns a reason that there are no better words for.
-func reasonWords(r reconcile.Reason) string { return strings.ReplaceAll(string(r), "_", " ") }
+func reasonWords(r reconcile.Reason) string {
+	if words := reasons[r]; words != "" {
+		return words
+	}
+	return strings.ReplaceAll(string(r), "_", " ")
+}
+
+// reasons are the words for those that need more than their name.
+var reasons = map[reconcile.Reason]string{
+	reconcile.ReasonProtected:   `the tenant is protected; lift that with "protected: false", in a run of its own`,
+	reconcile.ReasonPurging:     "a purge of it has begun, and half of it may be gone; finish it with reconcile purge",
+	reconcile.ReasonNameTaken:   "another schema has the name that it should get; rename or drop that one",
+	reconcile.ReasonMaxRemovals: "the whole run is refused, see below",
+	reconcile.ReasonMaxChanges:  "the whole run is refused, see below",
+	reconcile.ReasonActive:      "the file says that it is active",
+	reconcile.ReasonSuspended:   "the file says that it is suspended",
+	reconcile.ReasonRetired:     "the file says that it is retired",
+	reconcile.ReasonForgotten:   "the file says that it is to be forgotten",
+	reconcile.ReasonRenamed:     "the file says which id it had",
+}
 
 // notes says why the targets change, and what is odd about it.
 func (t *text) notes(b *block) {

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"tenantry/reconcile"
 )
 
 // The voice of the output.
@@ -72,6 +74,9 @@ func names(all []string, verbose bool) string {
 
 // past turns the verb of an action into its past: "create" into "created".
 func past(verb string) string {
+	if verb == string(reconcile.ActionForget) {
+		return "forgot"
+	}
 	if strings.HasSuffix(verb, "e") {
 		return verb + "d"
 	}
