@@ -86,7 +86,7 @@ func (a *app) ending(ctx context.Context, r *reconcile.Report) error {
 		return errors.New("interrupted; every target is as it was or as it should be")
 	case r.Failed() || r.Count(reconcile.ResultSkipped) > 0:
 		return exitCode(exitFailed)
-	case !r.DryRun() && r.Blocked():
+	case r.Plan.Refused != "" || !r.DryRun() && r.Blocked():
 		return exitCode(exitBlocked)
 	case r.DryRun() && a.options.detailed && r.Plan.Changes():
 		return exitCode(exitChanges)

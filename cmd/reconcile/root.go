@@ -32,6 +32,7 @@ type options struct {
 	write                        []string
 	tenants, excludes, selectors []string
 	parallelism, maxFailures     int
+	maxRemovals, maxChanges      int
 	lockTimeout                  time.Duration
 	watch, remote                bool
 	poll                         time.Duration
@@ -150,6 +151,8 @@ func (a *app) applyFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.write, "write", nil, "the result to a file as well, as `format=path`; repeatable")
 	f.IntVar(&o.parallelism, "parallelism", 0, "targets at once per database (default policy.parallelism, 4)")
 	f.DurationVar(&o.lockTimeout, "lock-timeout", 0, "PostgreSQL's lock_timeout for each target (default policy.lock_timeout, 3s)")
+	f.IntVar(&o.maxRemovals, "max-removals", -1, "so many may be retired or renamed in a run (default policy.max_removals, 0)")
+	f.IntVar(&o.maxChanges, "max-changes", 0, "so many schemas may be touched in a run (default policy.max_changes, any number)")
 	f.IntVar(&o.maxFailures, "max-failures", 0, "stop starting targets after so many failed (default policy.max_failures, 5)")
 }
 

@@ -118,6 +118,12 @@ func (a *app) override(p *state.Policy) {
 	if a.options.lockTimeout > 0 {
 		p.LockTimeout = a.options.lockTimeout
 	}
+	if a.options.maxRemovals >= 0 {
+		p.MaxRemovals = a.options.maxRemovals
+	}
+	if a.options.maxChanges > 0 {
+		p.MaxChanges = a.options.maxChanges
+	}
 	if a.options.maxFailures > 0 {
 		p.MaxFailures = a.options.maxFailures
 	}

@@ -29,6 +29,9 @@ func JSON(w io.Writer, r *reconcile.Report) error {
 	d.field("summary", p.Summary)
 	d.list("steps", len(p.Steps), func(i int) any { return stepDocument(p.Steps[i]) })
 	d.list("targets", len(p.Targets), func(i int) any { return targetDocument(r, i) })
+	if p.Refused != "" {
+		d.field("refused", p.Refused)
+	}
 	d.list("diagnostics", len(p.Diagnostics), func(i int) any { return p.Diagnostics[i] })
 	return d.end()
 }
