@@ -96,7 +96,7 @@ func (c tally) planned() string {
 	return list(
 		counted{c.create, " to create"}, counted{c.change, " to change" + c.asides("destroys data", "destroy data")}, counted{c.retire, " to retire"},
 		counted{c.suspend, " to suspend"}, counted{c.resume, " to resume"}, counted{c.restore, " to restore"}, counted{c.rename, " to rename"}, counted{c.forget, " to forget"},
-		 counted{c.blocked, " blocked"}, counted{c.failed, " cannot be planned"}, counted{c.unchanged, " unchanged"},
+		counted{c.blocked, " blocked"}, counted{c.failed, " cannot be planned"}, counted{c.unchanged, " unchanged"},
 	)
 }
 
@@ -105,7 +105,7 @@ func (c tally) applied() string {
 	return list(
 		counted{c.create, " created"}, counted{c.change, " changed" + c.asides("destroyed data", "destroyed data")}, counted{c.retire, " retired"},
 		counted{c.suspend, " suspended"}, counted{c.resume, " resumed"}, counted{c.restore, " restored"}, counted{c.rename, " renamed"}, counted{c.forget, " forgotten"},
-		 counted{c.blocked, " blocked"}, counted{c.failed, " failed"}, counted{c.skipped, " skipped"},
+		counted{c.blocked, " blocked"}, counted{c.failed, " failed"}, counted{c.skipped, " skipped"},
 		counted{c.unchanged, " unchanged"},
 	)
 }
