@@ -63,9 +63,9 @@ func (d *Desired) Blueprints(database string) []*schema.Blueprint {
 	return out
 }
 
-// Check checks the definitions without a database. Of blueprints that differ in
-// their variables alone it takes one, as a fleet may have one for each tenant;
-// compiling checks the others. An error is a diag.List.
+// Check checks the definitions without a database, as compiling does with one.
+// Of blueprints that differ in their variables alone it takes one, as a fleet
+// may have one for each tenant. An error is a diag.List.
 func (d *Desired) Check() error {
 	var diags diag.List
 	seen := make(map[string]bool)

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -55,15 +56,20 @@ const (
 func (p *Planner) Plan(ctx context.Context, desired *Desired) (*Plan, error) {
 	names := desired.Databases()
 	parts := make([]*databasePlan, len(names))
+	wrong := make([]diag.List, len(names))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, name := range names {
-		group.Go(func() error {
-			part, err := p.planDatabase(ctx, desired, p.Databases[name])
-			parts[i] = part
+		group.Go(func() (err error) {
+			parts[i], err = p.planDatabase(ctx, desired, p.Databases[name])
+			if errors.As(err, &wrong[i]) {
+				return nil // let the other databases say what they find wrong
+			}
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
+	err := group.Wait()
+	found := slices.Concat(wrong...)
+	if err := cmp.Or(found.Err(), err); err != nil {
 		return nil, err
 	}
 	plan := &Plan{
@@ -210,12 +216,16 @@ func (d *databasePlanner) compile(ctx context.Context) error {
 		return err
 	}
 	d.broken, d.planners = make(map[string]error), make(map[string]*schema.Planner)
+	var wrong diag.List
 	for _, b := range d.desired.Blueprints(d.db.Name()) {
-		if err := d.compileOne(ctx, b); err != nil {
+		err := d.compileOne(ctx, b)
+		if list, ok := errors.AsType[diag.List](err); ok {
+			wrong = append(wrong, list...)
+		} else if err != nil {
 			return err
 		}
 	}
-	return nil
+	return wrong.Err()
 }
 
 func (d *databasePlanner) compileOne(ctx context.Context, b *schema.Blueprint) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -48,7 +49,7 @@ func (a *app) load() (*world, error) {
 	}
 	a.override(&w.desired.Policy)
 	w.desired.Revision = revision(filepath.Dir(a.options.file))
-	return w, w.desired.Check()
+	return w, nil
 }
 
 // read reads the tenants' file and the project's.
@@ -159,7 +160,7 @@ func (a *app) inWorld(ctx context.Context, f func(*world) error) error {
 func (w *world) run(ctx context.Context, f func(*world) error) (err error) {
 	defer func() { err = errors.Join(err, w.close()) }()
 	if err := w.connect(ctx); err != nil {
-		return err
+		return cmp.Or(w.desired.Check(), err) // what is wrong with the files is told first
 	}
 	return f(w)
 }
@@ -239,6 +240,9 @@ func readURL(path string) (string, error) {
 
 func (w *world) startEmbedded(ctx context.Context) (string, error) {
 	if w.embedded == nil {
+		if err := w.desired.Check(); err != nil {
+			return "", err
+		}
 		server, err := w.app.startEmbedded(ctx)
 		if err != nil {
 			return "", err
