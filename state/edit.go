@@ -20,29 +20,64 @@ const CodeNotEditable = "not-editable"
 // diag.List. Of the latter, positions are those of src: the twin of an id that
 // is taken, else the file as a whole.
 func AddTenant(path string, src []byte, t Tenant, o Options) ([]byte, error) {
+	return AddTenants(path, src, []Tenant{t}, o)
+}
+
+// AddTenants is AddTenant for several at once, in their order: all of them or
+// none. It takes as long as for one.
+func AddTenants(path string, src []byte, tenants []Tenant, o Options) ([]byte, error) {
+	if len(tenants) == 0 {
+		return src, nil
+	}
 	e, err := newEditor(path, src, o)
 	if err != nil {
 		return nil, err
 	}
-	for _, twin := range e.file.Tenants {
-		if twin.ID == t.ID {
-			return nil, refusal(twin.Pos, CodeDuplicateID, "there is a tenant %s already", quote(t.ID))
-		}
-	}
 	if e.list.Kind != yaml.SequenceNode {
 		return nil, notEditable(e.place(e.list), "the list of tenants is an alias")
 	}
-	entry := newEntry(t)
-	if !entry.value().isUTF8() {
-		return nil, refusal(diag.Pos{File: path}, CodeInvalidText, "what is to be added is not UTF-8")
+	if len(tenants) > 1 && e.brackets(e.list) {
+		return addOneByOne(path, src, tenants, o)
 	}
-	e.add(entry)
-	want := e.tree(func(tenants []value) []value { return append(tenants, entry.value()) })
+	twins := make(map[string]Tenant, len(e.file.Tenants))
+	for _, twin := range e.file.Tenants {
+		twins[twin.ID] = twin
+	}
+	var entries []entry
+	for _, t := range tenants {
+		if twin, taken := twins[t.ID]; taken {
+			return nil, refusal(twin.Pos, CodeDuplicateID, "there is a tenant %s already", quote(t.ID))
+		}
+		entry := newEntry(t)
+		if !entry.value().isUTF8() {
+			return nil, refusal(diag.Pos{File: path}, CodeInvalidText, "what is to be added is not UTF-8")
+		}
+		entries = append(entries, entry)
+		e.add(entry)
+	}
+	want := e.tree(func(before []value) []value {
+		for _, entry := range entries {
+			before = append(before, entry.value())
+		}
+		return before
+	})
 	around := e.list
 	if len(e.list.Content) > 0 {
 		around = e.last()
 	}
 	return e.finish(want, diag.Pos{File: path}, e.place(around))
+}
+
+// addOneByOne is for lists in brackets, where what is added depends on what was
+// added before.
+func addOneByOne(path string, src []byte, tenants []Tenant, o Options) (out []byte, err error) {
+	out = src
+	for _, t := range tenants {
+		if out, err = AddTenants(path, out, []Tenant{t}, o); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // SetState returns src, the text of the file at path, with the state of a

@@ -149,6 +149,12 @@ func (a *app) runFlags(f *pflag.FlagSet) {
 func (a *app) applyFlags(f *pflag.FlagSet) {
 	o := &a.options
 	f.StringArrayVar(&o.write, "write", nil, "the result to a file as well, as `format=path`; repeatable")
+	a.policyFlags(f)
+}
+
+// policyFlags are the flags that go before the file's policy.
+func (a *app) policyFlags(f *pflag.FlagSet) {
+	o := &a.options
 	f.IntVar(&o.parallelism, "parallelism", 0, "targets at once per database (default policy.parallelism, 4)")
 	f.DurationVar(&o.lockTimeout, "lock-timeout", 0, "PostgreSQL's lock_timeout for each target (default policy.lock_timeout, 3s)")
 	f.IntVar(&o.maxRemovals, "max-removals", -1, "so many may be retired or renamed in a run (default policy.max_removals, 0)")

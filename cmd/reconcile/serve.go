@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
+	"path"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,6 +28,10 @@ type serveOptions struct {
 	readOnly bool
 	resync   time.Duration
 	lease    time.Duration
+	pending  int
+	rate     float64
+	access   accessOptions
+	git      gitOptions
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -40,6 +48,9 @@ over where it is gone.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context(), o) },
 	}
 	o.flags(cmd.Flags())
+	o.access.flags(cmd.Flags())
+	o.git.flags(cmd.Flags())
+	a.policyFlags(cmd.Flags())
 	return cmd
 }
 
@@ -49,32 +60,94 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.readOnly, "read-only", false, "change nothing: neither files nor databases")
 	f.DurationVar(&o.resync, "resync", loop.DefaultResync, "look at the whole fleet so often")
 	f.DurationVar(&o.lease, "lease", loop.DefaultLease, "how long a replica that is gone keeps the others waiting")
+	f.IntVar(&o.pending, "max-pending", runbook.DefaultLimits.Pending, "how many tenants may have been accepted and not be ready; more are told to come back")
+	f.Float64Var(&o.rate, "rate-limit", runbook.DefaultLimits.Rate, "how many requests a second one address may send")
 }
 
 // serve works until the context ends.
 func (a *app) serve(ctx context.Context, o serveOptions) (err error) {
-	listener, err := net.Listen("tcp", o.listen)
+	if err := o.check(); err != nil {
+		return err
+	}
+	access, err := o.access.access(o.listen)
 	if err != nil {
-		return usagef("cannot listen on %s: %w", o.listen, err)
+		return err
 	}
 	src := &source{session: a.newSession()}
-	src.remote = true
+	src.remote, src.spare = true, spareConnections
 	defer func() { err = errors.Join(err, src.close()) }()
 	l := loop.New(src, a.loopOptions(o))
-	server := &http.Server{
-		Handler: runbook.New(runbook.Options{
-			Fleet: l, Redact: redacted, Log: a.log, Version: version(), ReadOnly: o.readOnly, Prefix: o.prefix, Now: time.Now,
-		}).Handler(),
-		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+	options := runbook.Options{
+		Fleet: l, Audit: audit{l}, Access: access, Redact: redacted, Log: a.log, Version: version(), ReadOnly: o.readOnly, Prefix: o.prefix, Now: time.Now,
+		Limits: runbook.Limits{Pending: o.pending, Rate: o.rate, Burst: int(2*o.rate) + 1},
 	}
-	a.say("listening on http://%s%s", listener.Addr(), o.prefix)
-	return a.runServer(ctx, server, listener, l)
+	if !o.readOnly {
+		if options.Writer, err = a.writer(ctx, src, o.git); err != nil {
+			return err
+		}
+	}
+	listener, err := o.listener()
+	if err != nil {
+		return err
+	}
+	a.say("listening on %s://%s%s", o.scheme(), listener.Addr(), o.prefix)
+	return a.runServer(ctx, runbook.New(options), listener, l)
+}
+
+// spareConnections are those that a database has beside what a run uses: for
+// requests that read, the audit, the lease and the sources.
+const spareConnections = 6
+
+func (o *serveOptions) check() error {
+	switch {
+	case o.prefix != "" && (!strings.HasPrefix(o.prefix, "/") || strings.HasSuffix(o.prefix, "/") || path.Clean(o.prefix) != o.prefix):
+		return usagef("--prefix %q is not a path such as /tenantry", o.prefix)
+	case o.resync < time.Second:
+		return usagef("--resync must be at least 1s")
+	case o.lease < time.Second:
+		return usagef("--lease must be at least 1s")
+	case o.pending < 1 || o.rate <= 0:
+		return usagef("--max-pending and --rate-limit must be positive")
+	}
+	return o.git.check()
+}
+
+func (o *serveOptions) scheme() string {
+	if o.access.cert != "" {
+		return "https"
+	}
+	return "http"
+}
+
+// listener listens, with TLS where there is a certificate.
+func (o *serveOptions) listener() (net.Listener, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+	if o.access.cert != "" {
+		pair, err := tls.LoadX509KeyPair(o.access.cert, o.access.key)
+		if err != nil {
+			return nil, usagef("--tls-cert: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	listener, err := net.Listen("tcp", o.listen)
+	if err != nil {
+		return nil, usagef("cannot listen on %s: %w", o.listen, err)
+	}
+	if config.Certificates != nil {
+		listener = tls.NewListener(listener, config)
+	}
+	return listener, nil
 }
 
 // runServer runs both the server and the loop. When the context ends, requests
 // that are under way are answered first.
-func (a *app) runServer(ctx context.Context, server *http.Server, listener net.Listener, l *loop.Loop) error {
+func (a *app) runServer(ctx context.Context, handler *runbook.Server, listener net.Listener, l *loop.Loop) error {
+	server := &http.Server{
+		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
 	looping, stopLoop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLoop()
 	ended := make(chan struct{})
 	go func() { l.Run(looping); close(ended) }()
 	failed := make(chan error, 1)
@@ -83,18 +156,30 @@ func (a *app) runServer(ctx context.Context, server *http.Server, listener net.L
 	select {
 	case err = <-failed:
 	case <-ctx.Done():
-		patience, cancel := context.WithTimeout(looping, 20*time.Second)
-		defer cancel()
-		if err = server.Shutdown(patience); err != nil {
-			err = errors.Join(err, server.Close())
-		}
+		a.say("stopping: requests that are under way are answered first")
+		err = shutdown(server, handler)
 	}
 	stopLoop()
 	<-ended
-	if errors.Is(err, http.ErrServerClosed) {
-		err = nil
-	}
 	return err
+}
+
+// shutdown takes no new requests and waits for those under way: first until they
+// have come to their end by themselves, then with those that only wait told how
+// far they are.
+func shutdown(server *http.Server, handler *runbook.Server) error {
+	patience, cancel := context.WithTimeout(context.Background(), 25*time.Second)
+	defer cancel()
+	impatience := time.AfterFunc(5*time.Second, handler.Stop)
+	server.RegisterOnShutdown(handler.StopStreams)
+	err := server.Shutdown(patience)
+	if impatience.Stop() {
+		handler.Stop()
+	}
+	if err != nil {
+		return errors.Join(err, server.Close())
+	}
+	return nil
 }
 
 func (a *app) loopOptions(o serveOptions) loop.Options {

@@ -28,6 +28,7 @@ type session struct {
 	embedded *embedded.Server // once it was needed, until the end
 	troubled bool             // it was said that events do not come
 	remote   bool             // databases on other machines will do
+	spare    int              // connections to each database beside those of a run
 }
 
 func (a *app) newSession() session {
@@ -104,6 +105,7 @@ func (s *session) connect(ctx context.Context, w *world) error {
 		return err
 	}
 	parallelism := w.desired.Policy.Parallelism
+	w.spare = s.spare
 	for name, p := range s.pools {
 		if p.url != urls[name] || p.parallelism != parallelism {
 			p.Close()

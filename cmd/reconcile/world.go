@@ -31,6 +31,7 @@ type world struct {
 	desired   *reconcile.Desired
 	databases map[string]*postgres.DB
 	embedded  *embedded.Server // where one was started
+	spare     int              // connections to each database beside those of a run
 }
 
 // load reads the files and checks them, all of them, without a database. An
@@ -186,7 +187,7 @@ func (w *world) open(ctx context.Context, name, url string) (*postgres.DB, error
 	if err := checkURL(name, url); err != nil {
 		return nil, err
 	}
-	db, err := postgres.Open(ctx, name, url, w.desired.Policy.Parallelism+1)
+	db, err := postgres.Open(ctx, name, url, w.desired.Policy.Parallelism+1+w.spare)
 	var unreachable *postgres.Error
 	if errors.As(err, &unreachable) && unreachable.Connecting {
 		err = hinted{err, "is the server running, and is the URL right? --database-url, $DATABASE_URL or databases in the tenants file say where it is"}

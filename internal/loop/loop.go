@@ -35,9 +35,10 @@ type World struct {
 	File     *state.File        // with the tenants of sources
 	Desired  *reconcile.Desired // of the whole fleet
 	Planner  *reconcile.Planner
-	Applier  reconcile.Applier      // all but Progress
-	Problems []reconcile.Diagnostic // rows of sources that cannot be used
-	Control  Control                // of the database that holds what replicas share; nil where there are no databases
+	Applier  reconcile.Applier                             // all but Progress
+	Problems []reconcile.Diagnostic                        // rows of sources that cannot be used
+	Resolve  func(*state.File) (*reconcile.Desired, error) // what would be desired if the file had been another
+	Control  Control                                       // of the database that holds what replicas share; nil where there are no databases
 }
 
 // A Source is where the world comes from. Its methods are called by one

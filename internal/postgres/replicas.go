@@ -28,6 +28,10 @@ func (db *DB) Hold(ctx context.Context, holder string, ttl time.Duration) (loop.
 // Shared implements loop.Control.
 func (db *DB) Shared(ctx context.Context) (out loop.Shared, err error) {
 	err = db.past(ctx, func(tx pgx.Tx) error {
+		var there bool // an older reconcile may have made the control schema, and this one only read
+		if err := tx.QueryRow(ctx, "SELECT to_regclass('tenantry.lease') IS NOT NULL").Scan(&there); err != nil || !there {
+			return err
+		}
 		err := tx.QueryRow(ctx, "SELECT holder FROM tenantry.lease WHERE name = 'loop' AND expires_at >= clock_timestamp()").Scan(&out.Holder)
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return err

@@ -31,6 +31,13 @@ func (p *Problem) Error() string { return p.Detail }
 // The codes of problems.
 const (
 	codeNotFound      = "not-found"
+	codeNotAllowed    = "method-not-allowed"
+	codeUnauthorized  = "unauthorized"
+	codeForbidden     = "forbidden"
+	codeCrossOrigin   = "cross-origin"
+	codeWrongHost     = "wrong-host"
+	codeTooFast       = "too-many-requests"
+	codeTooLarge      = "body-too-large"
 	codeBadParameter  = "bad-parameter"
 	codeBadBody       = "bad-body"
 	codeInvalidTenant = "invalid-tenant"
@@ -81,6 +88,9 @@ func (s *Server) problem(w http.ResponseWriter, r *http.Request, err error) {
 	p := *problemOf(err)
 	p.Detail, p.Instance = s.Redact(p.Detail), r.URL.Path
 	w.Header().Set("Content-Type", "application/problem+json")
+	if p.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
 	if p.retryAfter > 0 {
 		w.Header().Set("Retry-After", fmt.Sprint(p.retryAfter))
 	}

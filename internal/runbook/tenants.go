@@ -3,7 +3,6 @@ package runbook
 import (
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -31,7 +30,7 @@ func (s *Server) listTenants(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	limit, err := limitOf(r)
+	limit, err := numberOf(r, "limit", 1, maxLimit, defaultLimit)
 	if err != nil {
 		return err
 	}
@@ -90,9 +89,17 @@ type Filter struct {
 	Text     string // a part of the id or name, in any case
 }
 
+// states are all that a tenant may be in.
+var states = []reconcile.State{
+	reconcile.StateInSync, reconcile.StateBehind, reconcile.StateDrifted, reconcile.StateFailing, reconcile.StateMissing, reconcile.StateUnknown, reconcile.StateOrphaned,
+}
+
 func filterOf(r *http.Request) (Filter, error) {
 	q := r.URL.Query()
 	f := Filter{State: reconcile.State(q.Get("state")), Labels: make(map[string]string), Service: q.Get("service"), Database: q.Get("database"), Text: q.Get("q")}
+	if f.State != "" && !slices.Contains(states, f.State) {
+		return f, problemf(http.StatusBadRequest, codeBadParameter, "%q is not a state", f.State)
+	}
 	for _, l := range q["label"] {
 		key, value, ok := strings.Cut(l, "=")
 		if !ok {
@@ -101,18 +108,6 @@ func filterOf(r *http.Request) (Filter, error) {
 		f.Labels[key] = value
 	}
 	return f, nil
-}
-
-func limitOf(r *http.Request) (int, error) {
-	text := r.URL.Query().Get("limit")
-	if text == "" {
-		return defaultLimit, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > maxLimit {
-		return 0, problemf(http.StatusBadRequest, codeBadParameter, "limit must be 1 to %d", maxLimit)
-	}
-	return n, nil
 }
 
 // Take returns the tenants that the filter takes, in order.

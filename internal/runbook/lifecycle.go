@@ -1,0 +1,85 @@
+package runbook
+
+import (
+	"net/http"
+
+	"tenantry/internal/loop"
+	"tenantry/reconcile"
+	"tenantry/state"
+)
+
+// setState writes what is to become of a tenant into the file.
+func (s *Server) setState(to state.TenantState) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		t, err := s.tenant(r)
+		if err != nil {
+			return err
+		}
+		if err := body(r, &struct{}{}); err != nil {
+			return err
+		}
+		if s.Writer == nil {
+			return loop.ErrReadOnly
+		}
+		if err := s.Writer.SetState(r.Context(), CallerOf(r.Context()).Name, t.ID, to); err != nil {
+			return err
+		}
+		s.Fleet.Poke("tenant " + t.ID)
+		return answer(w, http.StatusAccepted, show(t))
+	}
+}
+
+// reconcileTenant brings one tenant to its definition now, and says how that
+// went.
+func (s *Server) reconcileTenant(w http.ResponseWriter, r *http.Request) error {
+	var allowed reconcile.Allowed
+	if err := body(r, &allowed); err != nil {
+		return err
+	}
+	o := s.Fleet.Observation()
+	if o.World == nil {
+		return loop.ErrNotReady
+	}
+	id := r.PathValue("id")
+	if _, err := desiredOf(o.World, id); err != nil {
+		return err
+	}
+	return s.run(w, r, loop.Ask{By: CallerOf(r.Context()).Name, Tenants: []string{id}, Allowed: allowed})
+}
+
+// reconcileFleet brings all tenants to their definitions now.
+func (s *Server) reconcileFleet(w http.ResponseWriter, r *http.Request) error {
+	if err := body(r, &struct{}{}); err != nil {
+		return err
+	}
+	return s.run(w, r, loop.Ask{By: CallerOf(r.Context()).Name})
+}
+
+// run has something carried out, and answers with its run: at once, or when it is
+// done.
+func (s *Server) run(w http.ResponseWriter, r *http.Request, a loop.Ask) error {
+	wait, err := waitOf(r)
+	if err != nil {
+		return err
+	}
+	ticket, err := s.Fleet.Ask(a)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", s.Prefix+"/api/v1/runs/"+ticket.Run.ID)
+	if !wait {
+		return answer(w, http.StatusAccepted, s.ticketRun(ticket))
+	}
+	patience := s.after(s.Limits.Wait)
+	select {
+	case <-ticket.Done:
+		if ticket.Err != nil {
+			return ticket.Err
+		}
+		return answer(w, http.StatusOK, s.ticketRun(ticket))
+	case <-patience:
+	case <-s.stopping:
+	case <-r.Context().Done():
+	}
+	return answer(w, http.StatusAccepted, s.ticketRun(ticket))
+}
