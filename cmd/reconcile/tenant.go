@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -92,6 +93,11 @@ func pairs(flag string, values []string) (map[string]string, error) {
 
 func (a *app) addTenant(t state.Tenant) error {
 	return a.edit(t.ID, "added the tenant %s at %s", "", func(f *tenantsFile) ([]byte, error) {
+		for _, s := range t.Services {
+			if known := f.options.Services; f.project == nil && !slices.Contains(known, s) {
+				return nil, usagef("there is no service %q in %s: it has %s", s, a.projectPath(), strings.Join(known, ", "))
+			}
+		}
 		return state.AddTenant(a.options.file, f.text, t, f.options)
 	})
 }

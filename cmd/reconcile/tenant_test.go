@@ -129,6 +129,7 @@ func TestAnEditThatCannotBeLeavesTheFileAlone(t *testing.T) {
 		{[]string{"add", "globex"}, `FILE:7:5: error[duplicate-id]: there is a tenant "globex" already`},
 		{[]string{"add", "a b"}, `FILE: error[invalid-id]: "a b" is not a tenant's id`},
 		{[]string{"add", "x", "--database", "ue"}, `FILE: error[unknown-database]: there is no database "ue"`},
+		{[]string{"add", "x", "--service", "nope"}, `there is no service "nope" in`},
 		{[]string{"add", "x", "--label", "gold"}, `--label "gold" is not of the form key=value`},
 		{[]string{"add", "x", "--var", "a=1", "--var", "a=2"}, `--var "a" is given twice`},
 		{[]string{"add"}, `tenant add takes one tenant`},
