@@ -266,7 +266,12 @@ func (a *applying) attempt(ctx context.Context, db Database, it *item) bool {
 		OnlyIfEmpty: a.Destructive == state.DestructiveIfEmpty && step.Destructive(),
 	}
 	a.name(&w, t)
-	err := db.ApplyStep(ctx, w)
+	var err error
+	if len(t.fails) > 0 {
+		err = &WouldFailError{Key: t.Key(), Reasons: t.fails}
+	} else {
+		err = db.ApplyStep(ctx, w)
+	}
 	var notEmpty *NotEmptyError
 	switch {
 	case err == nil:

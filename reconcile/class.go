@@ -9,12 +9,17 @@ import (
 )
 
 // A class is the targets that share a live structure and a blueprint, and so a
-// step.
+// step, or two: one for targets whose tables hold rows, which people may be
+// using, and one for those where nobody has anything to wait for.
 type class struct {
 	changes []*Change
 	step    Step
 	drift   []string
 	err     error
+
+	online    *Step    // for targets whose tables hold rows; nil where step does for them too
+	onlineFor []string // those tables
+	asked     []asked  // what the rows of each of the changes have said
 }
 
 func (c *class) first() *Change { return c.changes[0] }
@@ -119,7 +124,21 @@ func (d *databasePlanner) planClass(ctx context.Context, c *class) error {
 	for _, u := range transition.Unmanaged {
 		c.step.Unmanaged = append(c.step.Unmanaged, u.String())
 	}
+	if transition.Online != nil && !change.moved() {
+		online := c.step
+		online.Statements, c.onlineFor = transition.Online, transition.OnlineFor
+		online.identify()
+		c.online = &online
+	}
 	return nil
+}
+
+// stepFor returns the step of one of the class's changes.
+func (c *class) stepFor(i int) *Step {
+	if c.online != nil && c.asked[i].rows {
+		return c.online
+	}
+	return &c.step
 }
 
 // lines returns what a class's schemas hold: known where its fingerprint is

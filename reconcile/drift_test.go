@@ -390,38 +390,6 @@ func TestWhatThePolicySkipsIsKeptAndNamed(t *testing.T) {
 	}
 }
 
-func TestConcurrentIndexesAreBuiltOutsideATransaction(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, map[string]string{
-		"atlas.hcl": "env \"app\" {\n  src = [\"file://app.hcl\", \"file://app.sql\"]\n  diff {\n    concurrent_index {\n      create = true\n      drop   = true\n    }\n  }\n}\n",
-		"app.hcl":   head, "tenants.yaml": tenants("acme", "globex"),
-		"app.sql": "CREATE TABLE a (x int, y int, z int); CREATE INDEX a_x ON a (x); CREATE INDEX a_z ON a (z)",
-	})
-	w.converge()
-	w.write(map[string]string{"app.sql": `CREATE TABLE a (x bigint, y int, z int, more text); CREATE INDEX a_y ON a (y); CREATE UNIQUE INDEX a_z ON a (z, more);
-		COMMENT ON INDEX a_y IS 'The y.'; ALTER TABLE a CLUSTER ON a_z; CREATE TABLE b (z int, more text, FOREIGN KEY (z, more) REFERENCES a (z, more))`})
-	report := w.converge()
-	outside, plain := 0, 0
-	for _, s := range report.Plan.Steps[0].Statements {
-		if strings.Contains(s.SQL, "INDEX CONCURRENTLY") {
-			outside++
-		} else {
-			plain++
-		}
-		if s.Transactional == strings.Contains(s.SQL, "INDEX CONCURRENTLY") {
-			t.Errorf("transactional is %v: %s", s.Transactional, s.SQL)
-		}
-	}
-	if outside < 2 || plain < 3 {
-		t.Errorf("%d outside, %d inside:\n%s", outside, plain, statements(report.Plan))
-	}
-	w.write(map[string]string{"tenants.yaml": tenants("acme", "globex", "fresh")})
-	w.converge()
-	if diff := cmp.Diff(w.lines("tenant_fresh"), w.lines("tenant_acme")); diff != "" {
-		t.Error(diff)
-	}
-}
-
 func TestOneClassThatCannotBePlannedLeavesTheOthersAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, map[string]string{

@@ -11,21 +11,30 @@ import (
 
 // collect turns classes and changes into the plan's steps and targets.
 func (d *databasePlanner) collect(changes []Change, classes []*class) {
-	of := make(map[*Change]*class)
+	type place struct {
+		class *class
+		i     int
+	}
+	of := make(map[*Change]place)
 	for _, c := range classes {
-		for _, change := range c.changes {
-			of[change] = c
+		used := make(map[*Step]bool)
+		for i, change := range c.changes {
+			of[change] = place{c, i}
+			used[c.stepFor(i)] = true
 		}
-		if c.err == nil {
-			d.plan.steps = append(d.plan.steps, c.step)
+		for _, step := range []*Step{&c.step, c.online} {
+			if c.err == nil && used[step] {
+				d.plan.steps = append(d.plan.steps, *step)
+			}
 		}
 	}
 	for i := range changes {
-		d.plan.targets = append(d.plan.targets, d.target(&changes[i], of[&changes[i]]))
+		at := of[&changes[i]]
+		d.plan.targets = append(d.plan.targets, d.target(&changes[i], at.class, at.i))
 	}
 }
 
-func (d *databasePlanner) target(c *Change, class *class) PlannedTarget {
+func (d *databasePlanner) target(c *Change, class *class, i int) PlannedTarget {
 	t := PlannedTarget{
 		Tenant: c.Target.Tenant, Shared: c.Target.Shared, Database: c.Target.Database, Schema: c.Target.Schema,
 		Action: c.Action, Reason: c.Reason, Wave: c.Target.Wave, Drift: []string{}, Diagnostics: []Diagnostic{}, token: c.Token,
@@ -50,9 +59,11 @@ func (d *databasePlanner) target(c *Change, class *class) PlannedTarget {
 		})
 		return t
 	}
-	t.Step = class.step.ID
-	t.next = c.next(&class.step)
-	d.judge(&t, c, &class.step)
+	step := class.stepFor(i)
+	t.Step = step.ID
+	t.next = c.next(step)
+	d.judge(&t, c, step)
+	t.foresee(class.asked[i].fails)
 	return t
 }
 
@@ -91,7 +102,10 @@ func (d *databasePlanner) settle(t *PlannedTarget, c *Change) {
 
 // judge applies the policy to a target that has a step.
 func (d *databasePlanner) judge(t *PlannedTarget, c *Change, step *Step) {
-	lint := c.Action.migrates() && c.Target.Blueprint.Lint.DenyDestructive
+	var lint schema.HazardCode
+	if c.Action.migrates() {
+		lint = step.denied(c.Target.Blueprint.Lint)
+	}
 	denied := d.desired.Policy.Destructive == state.DestructiveDeny && !d.AllowDestructive
 	switch {
 	case len(step.Statements) == 0 && len(step.Unplanned) > 0:
@@ -104,12 +118,25 @@ func (d *databasePlanner) judge(t *PlannedTarget, c *Change, step *Step) {
 	case c.protected() && (c.Action == ActionRetire || step.Destructive()):
 		t.Action, t.Reason = ActionBlocked, ReasonProtected
 		t.as = c.lifted()
-	case step.Destructive() && (lint || denied):
+	case lint != "" || step.Destructive() && denied:
 		t.Action, t.Reason = ActionBlocked, ReasonHazard
-		if lint {
-			t.Diagnostics = append(t.Diagnostics, Diagnostic{Severity: diag.Warning, Code: "lint-destructive", Message: "denied by the lint policy of atlas.hcl: destructive { error = true }"})
+		if lint != "" {
+			t.Diagnostics = append(t.Diagnostics, Diagnostic{Severity: diag.Warning, Code: "lint-" + string(lint), Message: "denied by the lint policy of atlas.hcl: " + schema.LintBlock(lint) + " { error = true }"})
 		}
 	}
+}
+
+// denied returns the first hazard of the step that the lint policy allows nobody
+// to run, or "".
+func (s *Step) denied(lint schema.LintPolicy) schema.HazardCode {
+	for _, code := range lint.Deny {
+		for _, stmt := range s.Statements {
+			if stmt.Has(code) {
+				return code
+			}
+		}
+	}
+	return ""
 }
 
 // recordAs returns what to record of a target that is as it should be, or nil

@@ -18,6 +18,9 @@ type Database interface {
 	Observe(ctx context.Context, schemas []string, all bool) (*Observed, error)
 	// Lines returns the lines of one live schema, sorted; none where there is no schema.
 	Lines(ctx context.Context, schema string) ([]schema.Line, error)
+	// Ask puts questions to the rows of a schema: templates of read-only queries for
+	// one boolean each. It takes little time, and answers unknown rather than more.
+	Ask(ctx context.Context, schema string, questions []string) ([]Answer, error)
 	// Workbench opens a workbench in this database.
 	Workbench(ctx context.Context) (schema.Workbench, error)
 	// Compiled returns those of the digests that are stored as compiled by this

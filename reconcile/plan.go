@@ -172,6 +172,8 @@ type PlannedTarget struct {
 	recorded, gone bool
 	// token is that of the live schema, which makes sure of the base cheaply.
 	token string
+	// fails is what its rows do not allow.
+	fails []string
 }
 
 // Names returns what the marks in the statements of the target's step stand for.

@@ -113,6 +113,9 @@ func (p *Planner) planDatabase(ctx context.Context, desired *Desired, db Databas
 	if err := d.planClasses(ctx, classes); err != nil {
 		return nil, err
 	}
+	if err := d.ask(ctx, classes); err != nil {
+		return nil, err
+	}
 	d.collect(changes, classes)
 	return d.plan, nil
 }

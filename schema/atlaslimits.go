@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"ariga.io/atlas/sql/postgres"
 	atlas "ariga.io/atlas/sql/schema"
 )
 
@@ -104,4 +105,8 @@ func (f failSafe) QueryContext(ctx context.Context, query string, args ...any) (
 		return nil, err
 	}
 	return f.Bench.QueryContext(ctx, "SELECT false")
+}
+
+func isIdentity(c *atlas.Column) bool {
+	return slices.ContainsFunc(c.Attrs, func(a atlas.Attr) bool { _, ok := a.(*postgres.Identity); return ok })
 }

@@ -84,7 +84,7 @@ func (b *Blueprint) add(diags *diag.List, s *Service, seen map[string]bool) {
 	if len(b.sources) == 0 {
 		b.pos = s.Pos
 	}
-	b.Diff, b.Lint.DenyDestructive = b.Diff.merge(s.Diff), b.Lint.DenyDestructive || s.Lint.DenyDestructive
+	b.Diff, b.Lint = b.Diff.merge(s.Diff), b.Lint.merge(s.Lint)
 	if b.Dev == "" {
 		b.Dev = s.Dev
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"ariga.io/atlas/schemahcl"
 	"ariga.io/atlas/sql/migrate"
 	"ariga.io/atlas/sql/postgres"
 	atlas "ariga.io/atlas/sql/schema"
@@ -76,10 +75,8 @@ func (Native) Plan(ctx context.Context, bench *Bench, b *Blueprint, to *Compiled
 	if err != nil {
 		return nil, err
 	}
+	// What is to be done CONCURRENTLY is so in the online form only.
 	opts := []atlas.DiffOption{atlas.DiffNormalized(), atlas.DiffSkipChanges(skippedChanges(b.Diff)...)}
-	if b.Diff.CreateIndexLive || b.Diff.DropIndexLive {
-		opts = append(opts, func(o *atlas.DiffOptions) { o.Extra = concurrently(b.Diff) })
-	}
 	differ, err := postgres.Open(failSafe{bench})
 	if err != nil {
 		return nil, err
@@ -121,7 +118,7 @@ func inspect(ctx context.Context, drv migrate.Driver, bench *Bench) (*atlas.Sche
 func planChanges(ctx context.Context, drv migrate.Driver, changes []atlas.Change) ([]Statement, error) {
 	first, last := foreignKeysApart(changes)
 	var out []Statement
-	for i, part := range [][]atlas.Change{first, last} {
+	for _, part := range [][]atlas.Change{first, last} {
 		if len(part) == 0 {
 			continue
 		}
@@ -129,14 +126,16 @@ func planChanges(ctx context.Context, drv migrate.Driver, changes []atlas.Change
 		if err != nil {
 			return nil, fmt.Errorf("atlas: %w", err)
 		}
-		for _, c := range plan.Changes {
+		hazards, err := lint(ctx, plan.Changes)
+		if err != nil {
+			return nil, err
+		}
+		for i, c := range plan.Changes {
 			s, err := statementOf(c)
 			if err != nil {
 				return nil, err
 			}
-			if i == 1 {
-				s.Hazards = nil // a new table has no rows that a key could fail for
-			}
+			s.Hazards = hazards[i]
 			out = append(out, s)
 		}
 	}
@@ -157,7 +156,7 @@ func statementOf(c *migrate.Change) (Statement, error) {
 	}
 	return Statement{
 		SQL: c.Cmd, Comment: comment, Transactional: !strings.Contains(c.Cmd, "INDEX CONCURRENTLY "),
-		Hazards: hazardsOf(c.Source), Reverse: reverse,
+		Reverse: reverse,
 	}, nil
 }
 
@@ -167,12 +166,4 @@ func skippedChanges(p DiffPolicy) []atlas.Change {
 		out = append(out, skippable[name])
 	}
 	return out
-}
-
-// concurrently says to Atlas what the diff policy says of indexes.
-func concurrently(p DiffPolicy) schemahcl.DefaultExtension {
-	return schemahcl.DefaultExtension{Extra: schemahcl.Resource{Children: []*schemahcl.Resource{{
-		Type:  "concurrent_index",
-		Attrs: []*schemahcl.Attr{schemahcl.BoolAttr("create", p.CreateIndexLive), schemahcl.BoolAttr("drop", p.DropIndexLive)},
-	}}}}
 }

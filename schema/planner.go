@@ -28,6 +28,8 @@ func (c *Compiled) Statements() []Statement {
 // to exactly its fingerprint To.
 type Transition struct {
 	Statements []Statement
+	Online     []Statement // for schemas with rows: another way to the same end that lets people work meanwhile; nil where there is none
+	OnlineFor  []string    // the tables that it is for: templates of quoted names
 	To         Fingerprint
 	Lines      []Line       // what To is the fingerprint of
 	Unplanned  []Difference // what nothing that we know of would mend

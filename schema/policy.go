@@ -20,10 +20,33 @@ type DiffPolicy struct {
 	DropIndexLive   bool     // drop them with CONCURRENTLY
 }
 
-// LintPolicy is the lint block of atlas.hcl.
+// LintPolicy is the lint block of atlas.hcl: https://atlasgo.io/lint/analyzers.
 type LintPolicy struct {
-	// DenyDestructive: no policy and no flag lets a destructive statement run.
-	DenyDestructive bool
+	// Deny lists the hazards of blocks with error = true, sorted: no policy and no
+	// flag lets a statement run that has one.
+	Deny []HazardCode
+}
+
+// lintBlocks names Atlas's analysers, and the hazards that they are about.
+var lintBlocks = map[string]HazardCode{
+	"destructive": HazardDestructive, "data_depend": HazardDataDependent, "condrop": HazardDropsConstraint, "incompatible": HazardIncompatible,
+}
+
+// LintBlock returns the name of the lint block that is about a hazard.
+func LintBlock(code HazardCode) string {
+	for name, c := range lintBlocks {
+		if c == code {
+			return name
+		}
+	}
+	return ""
+}
+
+// merge returns what either denies.
+func (p LintPolicy) merge(q LintPolicy) LintPolicy {
+	deny := slices.Concat(p.Deny, q.Deny)
+	slices.Sort(deny)
+	return LintPolicy{Deny: slices.Compact(deny)}
 }
 
 // skippable names each change that a skip block may hold.
@@ -48,7 +71,7 @@ func checkDiff(diags *diag.List, b *hclsyntax.Block) {
 }
 
 func checkLint(diags *diag.List, b *hclsyntax.Block) {
-	allow(diags, "a lint policy", b.Body, nil, []string{"destructive"})
+	allow(diags, "a lint policy", b.Body, nil, slices.Sorted(maps.Keys(lintBlocks)))
 	for _, b := range b.Body.Blocks {
 		allow(diags, b.Type, b.Body, []string{"error"}, nil)
 	}
@@ -66,9 +89,14 @@ type diffSpec struct {
 }
 
 type lintSpec struct {
-	Destructive *struct {
-		Error bool `spec:"error"`
-	} `spec:"destructive"`
+	Destructive  *lintBlock `spec:"destructive"`
+	DataDepend   *lintBlock `spec:"data_depend"`
+	ConDrop      *lintBlock `spec:"condrop"`
+	Incompatible *lintBlock `spec:"incompatible"`
+}
+
+type lintBlock struct {
+	Error bool `spec:"error"`
 }
 
 func (s *diffSpec) policy() DiffPolicy {
@@ -88,7 +116,14 @@ func (s *diffSpec) policy() DiffPolicy {
 }
 
 func (s *lintSpec) policy() LintPolicy {
-	return LintPolicy{DenyDestructive: s.Destructive != nil && s.Destructive.Error}
+	var p LintPolicy
+	for name, block := range map[string]*lintBlock{"destructive": s.Destructive, "data_depend": s.DataDepend, "condrop": s.ConDrop, "incompatible": s.Incompatible} {
+		if block != nil && block.Error {
+			p.Deny = append(p.Deny, lintBlocks[name])
+		}
+	}
+	slices.Sort(p.Deny)
+	return p
 }
 
 // merge returns the policy of a blueprint that is made of both: what either

@@ -15,14 +15,11 @@ import (
 
 // A remedy is one thing to do, in the ways that are to be tried for it: the
 // first that works is taken.
-type remedy struct {
-	ways    []string
-	hazards []Hazard
-}
+type remedy struct{ ways []string }
 
 // statement returns the statement that the remedy has turned out to be.
 func (r remedy) statement(sql string) Statement {
-	return Statement{SQL: sql, Comment: "what Atlas does not see", Transactional: true, Hazards: r.hazards}
+	return Statement{SQL: sql, Comment: "what Atlas does not see", Transactional: true}
 }
 
 // residue returns remedies that lead from the lines have to the lines want of
@@ -119,10 +116,10 @@ func (r residuePlan) tableMissing(name string) bool {
 func (r residuePlan) remedies(d Difference) (drop, create []remedy) {
 	drops, creates := r.statements(d)
 	for _, sql := range drops {
-		drop = append(drop, remedy{ways: []string{sql}, hazards: r.dropHazards(d)})
+		drop = append(drop, remedy{ways: []string{sql}})
 	}
 	for _, ways := range creates {
-		create = append(create, remedy{ways: ways, hazards: r.hazards(d)})
+		create = append(create, remedy{ways: ways})
 	}
 	return drop, create
 }
@@ -136,6 +133,9 @@ func (r residuePlan) statements(d Difference) (drop []string, create [][]string)
 		return r.tableStatements(d)
 	case KindConstraint:
 		alter, name := r.alter(d.Table), QuoteIdent(d.Name)
+		if d.Have == d.Want+" NOT VALID" {
+			return nil, each(alter + "VALIDATE CONSTRAINT " + name)
+		}
 		return replaced(d, alter+"DROP CONSTRAINT "+name, alter+"ADD CONSTRAINT "+name+" "+d.Want)
 	case KindIndex, KindMaterializedViewIndex:
 		unique, using := "", strings.TrimSuffix(d.Want, " INVALID") // which no statement makes
@@ -179,33 +179,6 @@ func replaced(d Difference, drop string, create ...string) ([]string, [][]string
 		return []string{drop}, nil
 	}
 	return []string{drop}, each(create...)
-}
-
-// hazards returns the hazards of making the line that should be.
-func (r residuePlan) hazards(d Difference) []Hazard {
-	if d.Unexpected || d.Table == "" || r.tableMissing(d.Table) {
-		return nil
-	}
-	dependent := func(message string) []Hazard { return []Hazard{{Code: HazardDataDependent, Message: message}} }
-	switch {
-	case d.Kind == KindColumn && !d.Missing && !isGenerated(d.Want):
-		return dependent(changesType(d.Table, d.Name))
-	case d.Kind == KindNotNull && d.Missing:
-		return dependent(makesNotNull(d.Table, d.Name))
-	case d.Kind == KindIndex && strings.HasPrefix(d.Want, "UNIQUE"):
-		return dependent(addsUnique(d.Table, d.Name))
-	case d.Kind == KindConstraint && !strings.HasSuffix(d.Want, "NOT VALID"):
-		return dependent(addsConstraint(d.Table, d.Name))
-	}
-	return nil
-}
-
-// dropHazards returns the hazards of undoing the line that is there.
-func (r residuePlan) dropHazards(d Difference) []Hazard {
-	if d.Kind != KindTable {
-		return nil
-	}
-	return []Hazard{{Code: HazardDestructive, Message: dropsRows(d.Name), Table: r.name(d.Name)}}
 }
 
 // planned reports whether the residue planner knows the kind.

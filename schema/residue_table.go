@@ -110,8 +110,9 @@ func optionChange(alter string, have, want []string) (out []string) {
 	return out
 }
 
-// column adds a column or changes its type. The value is cast where there is a
-// cast, else by way of its text. A generated column holds nothing of its own, so
+// column adds a column or changes its type. PostgreSQL converts the values where
+// it does so by itself, which refuses what does not fit, where a cast that is
+// written out may cut it off; else they are cast, or go by way of their text. A generated column holds nothing of its own, so
 // it can be dropped and added.
 func (r residuePlan) column(d Difference, alter, column string) (drop []string, create [][]string) {
 	add, remove := alter+"ADD COLUMN "+QuoteIdent(d.Name)+" "+d.Want, alter+"DROP COLUMN "+QuoteIdent(d.Name)
@@ -127,7 +128,7 @@ func (r residuePlan) column(d Difference, alter, column string) (drop []string, 
 	}
 	bare, _, _ := strings.Cut(d.Want, " COLLATE ")
 	change, value := column+"TYPE "+d.Want+" USING ", QuoteIdent(d.Name)
-	return nil, append(create, []string{change + value + "::" + bare, change + value + "::text::" + bare})
+	return nil, append(create, []string{column + "TYPE " + d.Want, change + value + "::" + bare, change + value + "::text::" + bare})
 }
 
 func isGenerated(definition string) bool {

@@ -12,6 +12,7 @@ type Statement struct {
 	SQL           string   `json:"sql"`
 	Comment       string   `json:"comment,omitempty"` // what it does, for a reader
 	Transactional bool     `json:"transactional"`     // false: it must run outside a transaction block
+	Alone         bool     `json:"alone,omitempty"`   // it has a transaction of its own: what comes before is committed first
 	Hazards       []Hazard `json:"hazards"`
 	Reverse       []string `json:"reverse,omitempty"` // templates that undo it, where that can be said
 	Named         bool     `json:"named,omitempty"`   // its templates have the marks of Names besides {schema}
@@ -34,36 +35,6 @@ func (s Statement) With(n Names) Statement {
 
 // In returns the statement's SQL for a target of those names.
 func (s Statement) In(n Names) string { return s.With(n).For(n.Schema) }
-
-// A Hazard is a reason to look twice at a statement.
-type Hazard struct {
-	Code    HazardCode `json:"code"`
-	Message string     `json:"message"`
-	// Table and Column name what loses its data, for HazardDestructive:
-	// templates of quoted names. Column is empty where it is the whole table.
-	Table  string `json:"table,omitempty"`
-	Column string `json:"column,omitempty"`
-}
-
-// HazardCode names a kind of hazard; the values are stable.
-type HazardCode string
-
-const (
-	// HazardDestructive: the statement destroys data.
-	HazardDestructive HazardCode = "destructive"
-	// HazardDataDependent: whether the statement succeeds depends on the rows.
-	HazardDataDependent HazardCode = "data-dependent"
-)
-
-// Destructive reports whether the statement destroys data.
-func (s Statement) Destructive() bool {
-	for _, h := range s.Hazards {
-		if h.Code == HazardDestructive {
-			return true
-		}
-	}
-	return false
-}
 
 // For returns the statement's SQL for the schema of that name.
 func (s Statement) For(schema string) string { return Render(s.SQL, schema) }
@@ -119,7 +90,7 @@ func (s Statement) mapSQL(f func(string) string) Statement {
 	s.Reverse = mapped(s.Reverse, f)
 	hazards := make([]Hazard, len(s.Hazards)) // never nil: JSON has [], not null
 	for i, h := range s.Hazards {
-		h.Table, h.Column = f(h.Table), f(h.Column)
+		h.Table, h.Column, h.Probe = f(h.Table), f(h.Column), f(h.Probe)
 		hazards[i] = h
 	}
 	s.Hazards = hazards

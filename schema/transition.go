@@ -65,18 +65,45 @@ func (t *transition) start(ctx context.Context, live []Line) error {
 // plan plans with as little cleared out of the engine's way as can be, and
 // where that leads nowhere, or not all the way, with more.
 func (t *transition) plan(ctx context.Context, engine Engine) (*Transition, error) {
-	sparing, err := t.attempt(ctx, engine, false)
-	if ctx.Err() != nil || err == nil && len(sparing.Unplanned) == 0 {
-		return sparing, err
-	}
-	thorough, failed := t.attempt(ctx, engine, true)
-	switch {
-	case failed == nil && (err != nil || len(thorough.Unplanned) < len(sparing.Unplanned)):
-		return thorough, nil
-	case err != nil:
+	out, err := t.attempt(ctx, engine, false)
+	if ctx.Err() != nil {
 		return nil, err
 	}
-	return sparing, nil
+	if err != nil || len(out.Unplanned) > 0 {
+		thorough, failed := t.attempt(ctx, engine, true)
+		if failed == nil && (err != nil || len(thorough.Unplanned) < len(out.Unplanned)) {
+			out, err = thorough, nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return out, t.finish(ctx, out)
+}
+
+// finish makes the plan's online form, says what is dangerous about either, and
+// turns both into templates.
+func (t *transition) finish(ctx context.Context, out *Transition) (err error) {
+	if out.Online, out.OnlineFor, err = t.online(ctx, out); err != nil {
+		return err
+	}
+	for _, form := range []*[]Statement{&out.Statements, &out.Online} {
+		if form == &out.Online && out.Online == nil {
+			break
+		}
+		if *form, err = t.review(ctx, *form); err != nil {
+			return err
+		}
+		*form = append(committed(t.growth, *form), *form...)
+		*form = mapStatements(*form, t.template)
+	}
+	out.OnlineFor = mapped(out.OnlineFor, t.template)
+	return nil
+}
+
+// template turns SQL of the bench into a template.
+func (t *transition) template(sql string) string {
+	return resolveShared(templateOf(sql, t.bench), t.to.Shared)
 }
 
 // attempt plans and leaves the bench as it was.
@@ -85,17 +112,7 @@ func (t *transition) attempt(ctx context.Context, engine Engine, thorough bool) 
 		out, err = t.run(ctx, engine, thorough)
 		return err
 	})
-	if err == nil {
-		out, err = t.inOrder(ctx, out)
-	}
-	if err != nil {
-		return nil, err
-	}
-	out.Statements = append(committed(t.growth, out.Statements), out.Statements...)
-	for i, s := range out.Statements {
-		out.Statements[i] = s.mapSQL(func(sql string) string { return resolveShared(templateOf(sql, t.bench), t.to.Shared) })
-	}
-	return out, nil
+	return out, err
 }
 
 // run clears the way, runs the engine's plan and then the residue's, and looks
@@ -112,6 +129,9 @@ func (t *transition) run(ctx context.Context, engine Engine, thorough bool) (*Tr
 	planned, err := engine.Plan(ctx, t.bench, t.blueprint, t.to)
 	if err != nil {
 		return nil, err
+	}
+	for i, s := range planned { // what an engine wants outside of a transaction is for the online form
+		planned[i].SQL, planned[i].Transactional = inTransaction(s), true
 	}
 	if planned, err = t.bench.runPlanned(ctx, planned); err != nil {
 		return nil, err
@@ -197,52 +217,6 @@ func (t *transition) residue(ctx context.Context, asked func(Difference) bool) (
 
 func (t *transition) onBench(d Difference, definition string) Line {
 	return Line{Kind: d.Kind, Table: d.Table, Name: d.Name, Definition: t.bench.sharedOnBench(definition)}
-}
-
-// inOrder puts what may not run in a transaction behind all that may, and behind
-// it what does not work without it: so what runs in a transaction runs in as few
-// as can be.
-func (t *transition) inOrder(ctx context.Context, planned *Transition) (out *Transition, err error) {
-	if !slices.ContainsFunc(planned.Statements, func(s Statement) bool { return !s.Transactional }) {
-		return planned, nil
-	}
-	err = t.bench.attempt(ctx, func() error {
-		first, last, err := t.split(ctx, planned.Statements)
-		if err != nil {
-			return err
-		}
-		if err := t.bench.run(ctx, t.bench.Schema, last); err != nil {
-			return err
-		}
-		out, err = t.look(ctx, append(first, last...))
-		return err
-	})
-	return out, err
-}
-
-// split runs the statements that work in one transaction and returns them apart
-// from the others, of which those that may not run in one come first.
-func (t *transition) split(ctx context.Context, statements []Statement) (first, last []Statement, err error) {
-	if err := t.bench.enter(ctx, t.bench.Schema); err != nil {
-		return nil, nil, err
-	}
-	var after []Statement
-	for _, s := range statements {
-		if !s.Transactional {
-			last = append(last, s)
-			continue
-		}
-		failure, err := t.bench.try(ctx, s.SQL)
-		if err != nil {
-			return nil, nil, err
-		}
-		if failure == nil {
-			first = append(first, s)
-		} else {
-			after = append(after, s)
-		}
-	}
-	return first, append(last, after...), nil
 }
 
 func contains(lines []Line, l Line) bool { return slices.Contains(lines, l) }

@@ -41,10 +41,10 @@ func (db *DB) ApplyStep(ctx context.Context, w reconcile.Work) error {
 }
 
 // inParts cuts statements where those that run in a transaction and those that
-// do not follow each other.
+// do not follow each other, and around those that have one of their own.
 func inParts(statements []schema.Statement) (parts [][]schema.Statement) {
 	for i, s := range statements {
-		if i == 0 || s.Transactional != statements[i-1].Transactional {
+		if i == 0 || s.Transactional != statements[i-1].Transactional || s.Alone || statements[i-1].Alone {
 			parts = append(parts, nil)
 		}
 		parts[len(parts)-1] = append(parts[len(parts)-1], s)

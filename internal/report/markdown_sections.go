@@ -99,6 +99,9 @@ func (b *block) reasons() []string {
 		out = append(out, marked("", inventory(b.step.Statements))...)
 	} else {
 		out = append(out, marked(dependsOnData+": ", messages(b.step, schema.HazardDataDependent))...)
+		for _, code := range []schema.HazardCode{schema.HazardRewritesTable, schema.HazardBlocksReads, schema.HazardBlocksWrites, schema.HazardDropsConstraint, schema.HazardIncompatible} {
+			out = append(out, marked(hazardWords(code)+": ", messages(b.step, code))...)
+		}
 	}
 	return append(out, marked("**unplanned**: ", b.step.Unplanned)...)
 }

@@ -103,15 +103,36 @@ func remarks(s schema.Statement, fresh, verbose bool) []string {
 		case h.Code == schema.HazardDestructive:
 			out = append(out, strings.TrimSuffix(destroysData+": "+h.Message, ": "))
 		case h.Code != schema.HazardDataDependent:
-			out = append(out, string(h.Code)+": "+h.Message)
+			out = append(out, hazardWords(h.Code)+": "+h.Message)
 		case !fresh:
 			out = append(out, dependsOnData+": "+h.Message)
 		}
+		if verbose && h.Alternative != "" {
+			out = append(out, "  safer: "+h.Alternative)
+		}
 	}
-	if !s.Transactional {
+	switch {
+	case !s.Transactional:
 		out = append(out, "outside a transaction")
+	case s.Alone:
+		out = append(out, "in a transaction of its own")
 	}
 	return out
+}
+
+// hazardWords says what a hazard's code means.
+func hazardWords(code schema.HazardCode) string {
+	switch code {
+	case schema.HazardRewritesTable:
+		return "rewrites the table"
+	case schema.HazardBlocksReads:
+		return "blocks reads and writes"
+	case schema.HazardBlocksWrites:
+		return "blocks writes"
+	case schema.HazardDropsConstraint:
+		return "drops a constraint"
+	}
+	return string(code)
 }
 
 // terminated ends a statement with a semicolon: on a line of its own where the
