@@ -254,7 +254,11 @@ func (w *world) startEmbedded(ctx context.Context) (string, error) {
 }
 
 func (a *app) startEmbedded(ctx context.Context) (*embedded.Server, error) {
-	return embedded.Start(ctx, embedded.Options{Dir: filepath.Join(filepath.Dir(a.options.file), ".tenantry"), Log: a.say})
+	server, err := embedded.Start(ctx, embedded.Options{Dir: filepath.Join(filepath.Dir(a.options.file), ".tenantry"), Log: a.say})
+	if err != nil && ctx.Err() == nil {
+		return nil, hinted{err, "it is used where no database is named; --database-url, $DATABASE_URL or databases in the tenants file name one"}
+	}
+	return server, err
 }
 
 // close lets go of the databases, and stops the embedded one if nobody else

@@ -53,7 +53,7 @@ func ownerOf(info os.FileInfo) (*account, error) {
 	case os.Geteuid() == 0:
 		return &account{name: fmt.Sprintf("#%d", stat.Uid), uid: stat.Uid, gid: stat.Gid}, nil
 	case int(stat.Uid) != os.Geteuid():
-		return nil, fmt.Errorf("%s belongs to another user (#%d)", info.Name(), stat.Uid)
+		return nil, fmt.Errorf("its data belongs to the user #%d, who alone may use it", stat.Uid)
 	}
 	return nil, nil
 }

@@ -162,3 +162,33 @@ func watchCommandLines(stop <-chan struct{}) string {
 		}
 	}
 }
+
+// TestFolderOfRoot has an ordinary user come upon what root has made, which root's server keeps as it is.
+func TestFolderOfRoot(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		return // nobody else is there to come upon it
+	}
+	dir := folder(t)
+	check(t, begin(t, fast(dir)).Close())
+	check(t, os.Chown(dir, 65534, 65534)) // the checkout is the user's
+	locks, err := filepath.Glob(filepath.Join(dir, "postgres*"))
+	check(t, err)
+	for _, path := range locks {
+		check(t, os.Chown(path, 65534, 65534))
+	}
+	self, err := os.Executable()
+	check(t, err)
+	program := filepath.Join(filepath.Dir(dir), "helper")
+	check(t, exec.Command("cp", self, program).Run())
+	h := newHelper(t, dir, func(cmd *exec.Cmd) {
+		cmd.Path, cmd.Dir = program, "/"
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	})
+	said, err := h.out.ReadString('\n')
+	check(t, err)
+	if !strings.Contains(said, dir) || !strings.Contains(said, "belongs to the user #") {
+		t.Errorf("said %q", said)
+	}
+	_ = h.cmd.Wait()
+}

@@ -100,7 +100,7 @@ func existingHome(dir string) (*home, error) {
 		h.user, err = ownerOf(info)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	if err := h.user.mayUse(dir); err != nil {
 		return h, fmt.Errorf("%w: %w; let that user enter it, or remove %s to start with an empty database", errUnusable, err, dir)
