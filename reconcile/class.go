@@ -114,6 +114,7 @@ func (d *databasePlanner) planClass(ctx context.Context, c *class) error {
 		return err
 	}
 	c.step.From, c.step.To, c.step.lines = change.From.String(), transition.To.String(), transition.Lines
+	c.step.reprinted = transition.Reprinted
 	c.step.Statements = append(c.step.Statements, transition.Statements...)
 	for _, u := range transition.Unplanned {
 		c.step.Unplanned = append(c.step.Unplanned, u.String())

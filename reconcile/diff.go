@@ -153,6 +153,14 @@ func (c *Change) compare() {
 // its way to being equal.
 func (c *Change) foundSo(want schema.Fingerprint) bool {
 	r := c.Record
-	return r != nil && r.Status == StatusApplied && r.Blueprint == c.Target.Blueprint.Digest &&
-		r.Fingerprint == c.From && c.From.Structure == want.Structure
+	return r != nil && r.Blueprint == c.Target.Blueprint.Digest && r.Fingerprint == c.From &&
+		(r.Status == StatusApplied && c.From.Structure == want.Structure || r.Status == StatusSame)
+}
+
+// foundAs is how a schema that needs no change was found.
+func (c *Change) foundAs() Status {
+	if c.Record != nil && c.Record.Status == StatusSame && c.Record.Fingerprint == c.From {
+		return StatusSame
+	}
+	return StatusApplied
 }

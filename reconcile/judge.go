@@ -92,7 +92,7 @@ func (d *databasePlanner) settle(t *PlannedTarget, c *Change) {
 		// Nothing is known of it, and nothing is to be.
 	case c.Action == ActionNone && c.Target.Forget:
 	case c.Action == ActionNone:
-		t.as = recordAs(c)
+		t.as = recordAs(c, c.foundAs())
 	case t.gone:
 		gone := *c.Record
 		gone.Gone = true
@@ -112,7 +112,11 @@ func (d *databasePlanner) judge(t *PlannedTarget, c *Change, step *Step) {
 		t.Action, t.Reason = ActionBlocked, ReasonUnplanned
 	case len(step.Statements) == 0 && c.Action == ActionChange:
 		t.Action, t.Reason = ActionNone, ""
-		t.as = recordAs(c)
+		status := StatusApplied
+		if step.reprinted {
+			status = StatusSame
+		}
+		t.as = recordAs(c, status)
 	case c.Reason == ReasonFirstSeen && !d.desired.Adopt && !c.Target.Adopt && c.From != (schema.Fingerprint{}):
 		t.Action = ActionBlocked
 	case c.protected() && (c.Action == ActionRetire || step.Destructive()):
@@ -141,12 +145,12 @@ func (s *Step) denied(lint schema.LintPolicy) schema.HazardCode {
 
 // recordAs returns what to record of a target that is as it should be, or nil
 // where that is recorded already.
-func recordAs(c *Change) *Record {
+func recordAs(c *Change, status Status) *Record {
 	r := c.described()
 	switch {
 	case c.Record != nil && c.Record.Home != "": // retired, and left alone
 	default:
-		r.Blueprint, r.Fingerprint, r.Token, r.Status, r.Error = c.Target.Blueprint.Digest, c.From, c.Token, StatusApplied, ""
+		r.Blueprint, r.Fingerprint, r.Token, r.Status, r.Error = c.Target.Blueprint.Digest, c.From, c.Token, status, ""
 	}
 	if c.Record != nil && *c.Record == r {
 		return nil

@@ -95,6 +95,7 @@ type Status string
 
 const (
 	StatusApplied Status = "applied" // it was brought to its blueprint, or found there
+	StatusSame    Status = "same"    // it is what its blueprint says, in other words that PostgreSQL prints
 	StatusBetween Status = "between" // a part of a step that cannot run in one transaction is done
 	StatusPartly  Status = "partly"  // it was brought as near to its blueprint as could be planned
 	StatusFailed  Status = "failed"  // it was left as it was

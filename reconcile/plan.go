@@ -131,7 +131,8 @@ type Step struct {
 	Kept       []string           `json:"kept"`      // what atlas.hcl's diff policy leaves as it is
 	Unmanaged  []string           `json:"unmanaged"` // objects that no blueprint made: not touched
 
-	lines []schema.Line // what To is the fingerprint of
+	lines     []schema.Line // what To is the fingerprint of
+	reprinted bool          // it differs from the blueprint only in how PostgreSQL prints it
 }
 
 // Destructive reports whether any statement destroys data.

@@ -35,6 +35,10 @@ type Transition struct {
 	Unplanned  []Difference // what nothing that we know of would mend
 	Kept       []Difference // what atlas.hcl's diff policy leaves as it is
 	Unmanaged  []Line       // objects that no blueprint ever made
+	// Reprinted: the schema is what the blueprint says, but for lines that
+	// PostgreSQL prints in the blueprint's words only when it has read what it
+	// prints now. There is nothing to do then; what changes later brings it along.
+	Reprinted bool
 }
 
 // A Planner compiles blueprints and plans transitions. It is safe for
@@ -146,6 +150,9 @@ func (p *Planner) Plan(ctx context.Context, b *Blueprint, from, made []Line) (*T
 	t := &transition{bench: bench, blueprint: b, to: to, made: made, growth: growth, known: p.thatMakes(FingerprintOf(from))}
 	if err := t.start(ctx, from); err != nil {
 		return nil, bench.said(err)
+	}
+	if same := t.reprinted(from); len(growth) == 0 && same != nil {
+		return same, nil
 	}
 	planned, err := t.plan(ctx, p.Engine)
 	return planned, bench.said(err)

@@ -62,6 +62,20 @@ func (t *transition) start(ctx context.Context, live []Line) error {
 	return err
 }
 
+// reprinted returns the transition of a live schema that differs from the
+// blueprint only in how PostgreSQL prints it, or nil: read again, it is the same.
+func (t *transition) reprinted(live []Line) *Transition {
+	c := t.blueprint.Compare(append(slices.Clone(t.from), t.absent...), t.to.Lines, t.made)
+	if len(t.inexact) == 0 || len(c.Differing) > 0 || slices.ContainsFunc(live, isInvalid) {
+		return nil
+	}
+	return &Transition{To: FingerprintOf(live), Lines: live, Kept: c.Kept, Unmanaged: c.Unmanaged, Reprinted: true}
+}
+
+// isInvalid reports whether a line is an index that is not usable, which its copy
+// always is.
+func isInvalid(l Line) bool { return strings.HasSuffix(l.Definition, " INVALID") }
+
 // plan plans with as little cleared out of the engine's way as can be, and
 // where that leads nowhere, or not all the way, with more.
 func (t *transition) plan(ctx context.Context, engine Engine) (*Transition, error) {
