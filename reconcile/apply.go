@@ -230,7 +230,11 @@ func (a *applying) wave(ctx context.Context, db Database, indexes []int) {
 	}
 	go func() { open.Wait(); close(queue) }()
 	var workers sync.WaitGroup
-	for range min(max(1, a.Parallelism), len(indexes)) {
+	parallelism := max(1, a.Parallelism)
+	if a.plan.Targets[indexes[0]].Shared {
+		parallelism = 1 // one may refer to those before it
+	}
+	for range min(parallelism, len(indexes)) {
 		workers.Go(func() {
 			for it := range queue {
 				if a.attempt(ctx, db, &it) {

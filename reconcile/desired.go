@@ -98,7 +98,7 @@ func (d *Desired) Databases() []string {
 func Resolve(file *state.File, targets []state.Target, project *schema.Project) (*Desired, error) {
 	r := resolver{file: file, project: project, blueprints: make(map[string]*schema.Blueprint)}
 	for _, service := range file.Shared {
-		b, err := project.SharedBlueprint(service, file.ServicePos(service))
+		b, err := project.SharedBlueprint(service, r.shared, file.ServicePos(service))
 		r.add(err)
 		if err == nil {
 			r.shared = append(r.shared, b)

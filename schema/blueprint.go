@@ -43,10 +43,11 @@ type source struct {
 	data []byte
 }
 
-// SharedBlueprint reads the sources of a shared service. An error is a
-// diag.List; at is the place that asks for the service.
-func (p *Project) SharedBlueprint(service string, at diag.Pos) (*Blueprint, error) {
-	return p.blueprint([]string{service}, nil, nil, service, at)
+// SharedBlueprint reads the sources of a shared service, to be evaluated with
+// those in scope that the tenants file names before it. An error is a diag.List;
+// at is the place that asks for the service.
+func (p *Project) SharedBlueprint(service string, before []*Blueprint, at diag.Pos) (*Blueprint, error) {
+	return p.blueprint([]string{service}, slices.Clone(before), nil, service, at)
 }
 
 // Blueprint reads the sources of services that are a tenant's, to be evaluated

@@ -133,7 +133,7 @@ func TestRepositoryIsRight(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := diag.Pos{File: "tenants.yaml", Line: 1}
-	identity, err := p.SharedBlueprint("identity", at)
+	identity, err := p.SharedBlueprint("identity", nil, at)
 	if err != nil {
 		t.Fatal(err)
 	}

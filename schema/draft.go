@@ -83,21 +83,22 @@ func (p *Planner) Draft(ctx context.Context, live Live) (*Draft, error) {
 		}
 		sql = slices.Delete(sql, i, i+1)
 	}
-	d.out.Unsaid = Differences(d.out.Compiled.Lines, d.want)
+	d.out.Unsaid = append(Differences(d.out.Compiled.Lines, d.want), d.invalid...)
 	return d.out, nil
 }
 
 // drafting is the writing of one Draft.
 type drafting struct {
-	p      *Planner
-	live   Live
-	realm  *atlas.Realm // the schema as Atlas sees it, and stubs of those that it may refer to
-	own    *atlas.Schema
-	want   []Line
-	tried  map[Line]int // how often a line was corrected
-	marks  *Bench       // the names of the bench that the realm was read from
-	out    *Draft
-	failed int
+	p       *Planner
+	live    Live
+	realm   *atlas.Realm // the schema as Atlas sees it, and stubs of those that it may refer to
+	own     *atlas.Schema
+	want    []Line
+	tried   map[Line]int // how often a line was corrected
+	marks   *Bench       // the names of the bench that the realm was read from
+	out     *Draft
+	failed  int
+	invalid []Difference // indexes that are not usable, which no definition makes
 }
 
 // copy builds the schema on a workbench and inspects it there.
@@ -117,7 +118,11 @@ func (d *drafting) copy(ctx context.Context) error {
 		i := slices.IndexFunc(d.want, func(w Line) bool { return w.key() == l.key() })
 		if i >= 0 && !l.Missing && !l.Unexpected && replaceable(d.want[i]) {
 			d.want[i].Definition = l.Have
-			d.out.Reprinted = append(d.out.Reprinted, l)
+			if isInvalid(Line{Definition: l.Want}) {
+				d.invalid = append(d.invalid, Difference{Line: l.Line, Have: l.Have, Want: l.Want})
+			} else {
+				d.out.Reprinted = append(d.out.Reprinted, l)
+			}
 		}
 	}
 	// Names of the schema's own come out as they are, all others with their schema.

@@ -119,6 +119,10 @@ func QuoteIdent(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 
+// BareIdent quotes an identifier only where it must be, as PostgreSQL prints it,
+// but for names that are keywords.
+func BareIdent(name string) string { return bareIdent(name) }
+
 // bareIdent quotes an identifier only where it must be, as quote_ident does for
 // names without keywords; it is for names that PostgreSQL itself has printed.
 func bareIdent(name string) string {

@@ -129,7 +129,7 @@ func (w *world) version(sections map[string]string, v int) {
 	}
 	var shared, drafted []*schema.Blueprint
 	if section("shared.hcl") != "" {
-		b, err := loaded.SharedBlueprint("identity", diag.Pos{})
+		b, err := loaded.SharedBlueprint("identity", nil, diag.Pos{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -144,11 +144,11 @@ func (s *survey) comment(group int) []string {
 		return []string{"Empty schemas, which the next run fills:"}
 	}
 	out := []string{"Differs from the definition:"}
+	for _, r := range g.RefersTo {
+		out = append(out, "  refers to another tenant's schema, "+r)
+	}
 	for _, d := range g.Differences {
 		out = append(out, "  "+d.String())
-	}
-	for _, r := range g.RefersTo {
-		out = append(out, "  refers to the schema of another tenant: "+r)
 	}
 	return out
 }

@@ -78,8 +78,8 @@ func unusable(schemaName string) string {
 		Tenants:  []state.Tenant{{ID: "probe", Database: state.DefaultDatabase, Services: []string{"app"}, Schema: schemaName}},
 	}
 	if _, err := probe.Marshal(); err != nil {
-		_, why, _ := strings.Cut(err.Error(), "]: ")
-		return why
+		_, why, _ := strings.Cut(err.Error(), `of the tenant "probe" `)
+		return "the name " + why
 	}
 	return ""
 }

@@ -205,7 +205,22 @@ func (s *survey) compare(ctx context.Context) error {
 		}
 	}
 	s.out.Tenants = len(s.tenants)
+	s.join()
 	return nil
+}
+
+// join puts into the template's group whoever differs from it only in the tables
+// of migration tools, which no definition holds.
+func (s *survey) join() {
+	first := &s.out.Groups[0]
+	for _, g := range s.out.Groups[1:] {
+		if len(g.Differences)+len(g.RefersTo) == 0 && !g.Empty {
+			first.Tenants = append(first.Tenants, g.Tenants...)
+		}
+	}
+	rest := slices.DeleteFunc(s.out.Groups[1:], func(g Group) bool { return len(g.Differences)+len(g.RefersTo) == 0 && !g.Empty })
+	s.out.Groups = s.out.Groups[:1+len(rest)]
+	slices.SortStableFunc(first.Tenants, func(a, b Tenant) int { return cmp.Compare(a.Schema, b.Schema) })
 }
 
 // otherTenants returns the tenants' schemas that a group refers to.
@@ -233,17 +248,9 @@ func (s *survey) otherTenants(ctx context.Context, lines []schema.Line, of *Grou
 // a column that is itself missing, or too much, is not told apart.
 func differences(have, want []schema.Line) []Difference {
 	all := schema.Differences(have, want)
-	whole := make(map[schema.Line]bool) // tables and columns that are missing or too much
-	for _, d := range all {
-		if (d.Kind == schema.KindTable || d.Kind == schema.KindColumn) && (d.Missing || d.Unexpected) {
-			whole[d.Line] = true
-		}
-	}
 	out := []Difference{}
 	for _, d := range all {
-		inTable := d.Table != "" && whole[schema.Line{Kind: schema.KindTable, Name: d.Table}]
-		inColumn := d.Kind != schema.KindColumn && whole[schema.Line{Kind: schema.KindColumn, Table: d.Table, Name: d.Name}]
-		if inTable || inColumn {
+		if d.Kind == schema.KindMigrationHistory || slices.ContainsFunc(all, func(whole schema.Difference) bool { return partOf(d, whole) }) {
 			continue
 		}
 		x := Difference{Kind: d.Kind, Table: d.Table, Name: d.Name, Problem: "different", Live: d.Have, Wanted: d.Want, Subject: subject(d.Line)}
@@ -256,6 +263,32 @@ func differences(have, want []schema.Line) []Difference {
 		out = append(out, x)
 	}
 	return out
+}
+
+// partOf reports whether a difference is there only because a whole table,
+// column or domain is missing, or too much.
+func partOf(d, whole schema.Difference) bool {
+	if !whole.Missing && !whole.Unexpected || d.Missing != whole.Missing || d.Unexpected != whole.Unexpected {
+		return false
+	}
+	switch whole.Kind {
+	case schema.KindTable:
+		name := schema.BareIdent(whole.Name)
+		switch d.Kind {
+		case schema.KindOwnedSequence:
+			return strings.Contains(d.Have+d.Want, " OWNED BY "+name+".")
+		case schema.KindComment:
+			return d.Table == whole.Name || d.Name == "TABLE "+name
+		case schema.KindRowSecurity, schema.KindReplicaIdentity, schema.KindCluster:
+			return d.Name == whole.Name
+		}
+		return d.Table == whole.Name
+	case schema.KindColumn:
+		return d.Kind != schema.KindColumn && d.Table == whole.Table && d.Name == whole.Name
+	case schema.KindDomain:
+		return d.Kind == schema.KindDomainConstraint && d.Table == whole.Name
+	}
+	return false
 }
 
 // subject names a line for a reader; what is a property of a column is said so.

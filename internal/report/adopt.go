@@ -55,11 +55,11 @@ func adoptionGroups(b *strings.Builder, r *adopt.Result, style Style) {
 		if g.Empty {
 			said = append(said, verb(several, "is an empty schema", "are empty schemas")+", which the next run fills")
 		}
+		for _, s := range g.RefersTo {
+			said = append(said, verb(several, "refers", "refer")+" to another tenant's schema, "+s)
+		}
 		for _, d := range g.Differences {
 			said = append(said, differs(d, several))
-		}
-		for _, s := range g.RefersTo {
-			said = append(said, verb(several, "refers", "refer")+" to the schema of another tenant: "+s)
 		}
 		if len(said) == 1 {
 			fmt.Fprintf(b, "%s %s: %s\n", count(len(ids), "tenant"), said[0], who)
