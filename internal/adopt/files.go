@@ -164,12 +164,16 @@ func (d Difference) String() string {
 	return "has another " + d.Subject
 }
 
-// commented puts comments into the text of a tenants file.
+// commented puts comments into the text of a tenants file, and takes the policy
+// out of it, which is the one that there is without being written.
 func commented(text []byte, head string, comments map[int][]string) string {
 	var out strings.Builder
 	out.WriteString(head)
-	tenant, inTenants := 0, false
+	tenant, inTenants, inPolicy := 0, false, false
 	for line := range bytes.Lines(text) {
+		if inPolicy = bytes.HasPrefix(line, []byte("policy:")) || inPolicy && line[0] == ' '; inPolicy {
+			continue
+		}
 		if inTenants && bytes.HasPrefix(line, []byte("  - ")) {
 			for _, c := range comments[tenant] {
 				out.WriteString("  # " + strings.ReplaceAll(c, "\n", " ") + "\n")
