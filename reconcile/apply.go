@@ -267,7 +267,11 @@ func (a *applying) attempt(ctx context.Context, db Database, it *item) bool {
 		Run: a.run, Base: step.From, Token: t.token, To: step.To, Statements: step.Statements, LockTimeout: a.LockTimeout,
 		Target:      t.next,
 		Lines:       step.lines,
+		Goal:        step.goal,
 		OnlyIfEmpty: a.Destructive == state.DestructiveIfEmpty && step.Destructive(),
+	}
+	if t.settled && !step.Destructive() { // what destroys data is done to what has been looked at, all of it
+		w.Scope = step.scope
 	}
 	a.name(&w, t)
 	var err error

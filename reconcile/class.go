@@ -116,6 +116,9 @@ func (d *databasePlanner) planClass(ctx context.Context, c *class) error {
 	c.step.From, c.step.To, c.step.lines = change.From.String(), transition.To.String(), transition.Lines
 	c.step.reprinted = transition.Reprinted
 	c.step.Statements = append(c.step.Statements, transition.Statements...)
+	if len(c.step.Statements) == len(transition.Statements) { // and none of the tenant's life
+		c.step.goal, c.step.scope = transition.To, transition.Scope
+	}
 	for _, u := range transition.Unplanned {
 		c.step.Unplanned = append(c.step.Unplanned, u.String())
 	}

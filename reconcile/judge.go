@@ -38,6 +38,7 @@ func (d *databasePlanner) target(c *Change, class *class, i int) PlannedTarget {
 	t := PlannedTarget{
 		Tenant: c.Target.Tenant, Shared: c.Target.Shared, Database: c.Target.Database, Schema: c.Target.Schema,
 		Action: c.Action, Reason: c.Reason, Wave: c.Target.Wave, Drift: []string{}, Diagnostics: []Diagnostic{}, token: c.Token,
+		settled: c.Record != nil && c.Record.Token == c.Token && c.Record.Fingerprint == c.From,
 	}
 	if c.Target.Source.File != "" {
 		t.Source = &c.Target.Source

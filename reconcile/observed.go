@@ -113,12 +113,14 @@ type Run struct {
 // Work is one target's share of a plan.
 type Work struct {
 	Run         Run
-	Target      Record        // who it is; its fingerprint and token are taken from what comes out
-	At          string        // what its schema is called before; "" where that is Target.Schema
-	Base        string        // the fingerprint that the step starts from; "" for a schema that does not exist
-	Token       string        // the token that goes with Base, or "" where it is not known
-	To          string        // the fingerprint that it must end with
-	Lines       []schema.Line // the lines that go with To, or nil where they are not known
+	Target      Record             // who it is; its fingerprint and token are taken from what comes out
+	At          string             // what its schema is called before; "" where that is Target.Schema
+	Base        string             // the fingerprint that the step starts from; "" for a schema that does not exist
+	Token       string             // the token that goes with Base, or "" where it is not known
+	To          string             // the fingerprint that it must end with
+	Lines       []schema.Line      // the lines that go with To, or nil where they are not known
+	Goal        schema.Fingerprint // To in its parts, where Scope is not nil
+	Scope       *schema.Scope      // all that the statements touch, or nil where that is not known
 	Statements  []schema.Statement
 	OnlyIfEmpty bool // destructive statements are allowed where what they drop holds no data
 	LockTimeout time.Duration

@@ -131,8 +131,10 @@ type Step struct {
 	Kept       []string           `json:"kept"`      // what atlas.hcl's diff policy leaves as it is
 	Unmanaged  []string           `json:"unmanaged"` // objects that no blueprint made: not touched
 
-	lines     []schema.Line // what To is the fingerprint of
-	reprinted bool          // it differs from the blueprint only in how PostgreSQL prints it
+	lines     []schema.Line      // what To is the fingerprint of
+	goal      schema.Fingerprint // To, in its parts
+	scope     *schema.Scope      // all that the statements touch, or nil where that is not known
+	reprinted bool               // it differs from the blueprint only in how PostgreSQL prints it
 }
 
 // Destructive reports whether any statement destroys data.
@@ -171,8 +173,10 @@ type PlannedTarget struct {
 	// recorded says that the target is on record and lives; gone that the file had
 	// it in the last run, and has it no more.
 	recorded, gone bool
-	// token is that of the live schema, which makes sure of the base cheaply.
-	token string
+	// token is that of the live schema, which makes sure of the base cheaply;
+	// settled says that it is on record too.
+	token   string
+	settled bool
 	// fails is what its rows do not allow.
 	fails []string
 }

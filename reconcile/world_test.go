@@ -129,13 +129,18 @@ func (w *world) reconcile() *reconcile.Report {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	planner := w.planner(desired)
-	plan, err := planner.Plan(context.Background(), desired)
+	plan, err := w.planner(desired).Plan(context.Background(), desired)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	return w.apply(desired, plan)
+}
+
+// apply applies a plan.
+func (w *world) apply(desired *reconcile.Desired, plan *reconcile.Plan) *reconcile.Report {
+	w.t.Helper()
 	applier := &reconcile.Applier{
-		Databases: planner.Databases, Engine: planner.Engine.Version(), Destructive: desired.Policy.Destructive, Parallelism: desired.Policy.Parallelism,
+		Databases: map[string]reconcile.Database{"main": w.db}, Engine: w.engine.Version(), Destructive: desired.Policy.Destructive, Parallelism: desired.Policy.Parallelism,
 		LockTimeout: desired.Policy.LockTimeout, MaxFailures: desired.Policy.MaxFailures, Now: time.Now,
 	}
 	r, err := applier.Apply(context.Background(), plan, reconcile.Run{ID: nonce(), Started: time.Now(), By: "test"})

@@ -12,10 +12,15 @@ import (
 // schema's own name left out. (Kind, Table, Name) identifies it in its schema.
 type Line struct {
 	Kind       Kind   `json:"kind"`
-	Table      string `json:"table,omitempty"` // the table, or domain, that it is a part of
+	Table      string `json:"table,omitempty"` // the table, or other relation or domain, that it is a part of or a comment on
 	Name       string `json:"name"`
 	Definition string `json:"definition,omitempty"`
 }
+
+// LineForm is the version of what lines there are and how they are worded. It
+// goes up whenever the same schema would come to other lines than before: then
+// no fingerprint, token or compiled blueprint of before is taken for one of now.
+const LineForm = 2
 
 // Kind is what a Line defines, in the words of PostgreSQL's manual. Kinds that
 // are not among the constants (operator, collation and the like) are observed
@@ -127,14 +132,18 @@ func (f Fingerprint) String() string {
 func FingerprintOf(lines []Line) Fingerprint {
 	var structure, objects []string
 	for _, l := range lines {
-		text := escape(string(l.Kind)) + "\t" + escape(l.Table) + "\t" + escape(l.Name) + "\t" + escape(l.Definition)
 		if l.Kind.IsStructure() {
-			structure = append(structure, text)
+			structure = append(structure, l.text())
 		} else {
-			objects = append(objects, text)
+			objects = append(objects, l.text())
 		}
 	}
 	return Fingerprint{Structure: hashLines(structure), Objects: hashLines(objects)}
+}
+
+// text returns all of a line in one text.
+func (l Line) text() string {
+	return escape(string(l.Kind)) + "\t" + escape(l.Table) + "\t" + escape(l.Name) + "\t" + escape(l.Definition)
 }
 
 // escape keeps fields and lines apart, so that no two different lists of lines
@@ -152,6 +161,38 @@ func hashLines(lines []string) string {
 func hash(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
+}
+
+// A Scope is the relations of a schema whose catalog rows a transition touches,
+// where it touches nothing else: then whoever makes sure that their lines are
+// what was proven has made sure of all.
+type Scope struct {
+	Relations []string // sorted
+	Hash      string   // of their lines afterwards
+}
+
+func newScope(lines []Line, relations []string) *Scope {
+	s := &Scope{Relations: relations}
+	var texts []string
+	for _, l := range lines {
+		if slices.Contains(relations, l.relation()) {
+			texts = append(texts, l.text())
+		}
+	}
+	s.Hash = hashLines(texts)
+	return s
+}
+
+// relation returns the table, view or sequence that a line is about, or "" where
+// it is about none.
+func (l Line) relation() string {
+	switch l.Kind {
+	case KindTable, KindReplicaIdentity, KindCluster, KindSequence, KindOwnedSequence, KindView, KindMaterializedView, KindRowSecurity:
+		return l.Name
+	case KindDomainConstraint:
+		return ""
+	}
+	return l.Table
 }
 
 // A Difference is one line that is not as it should be.

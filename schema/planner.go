@@ -32,6 +32,7 @@ type Transition struct {
 	OnlineFor  []string    // the tables that it is for: templates of quoted names
 	To         Fingerprint
 	Lines      []Line       // what To is the fingerprint of
+	Scope      *Scope       // nil where not only relations are touched, or that is not known
 	Unplanned  []Difference // what nothing that we know of would mend
 	Kept       []Difference // what atlas.hcl's diff policy leaves as it is
 	Unmanaged  []Line       // objects that no blueprint ever made

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -132,6 +133,10 @@ func (t *transition) attempt(ctx context.Context, engine Engine, thorough bool) 
 // run clears the way, runs the engine's plan and then the residue's, and looks
 // at what has come of it.
 func (t *transition) run(ctx context.Context, engine Engine, thorough bool) (*Transition, error) {
+	before, err := t.bench.Marks(ctx, t.bench.Schema)
+	if err != nil {
+		return nil, err
+	}
 	statements, err := t.clear(ctx, thorough)
 	if err != nil {
 		return nil, err
@@ -154,7 +159,38 @@ func (t *transition) run(ctx context.Context, engine Engine, thorough bool) (*Tr
 	if err != nil {
 		return nil, err
 	}
-	return t.look(ctx, slices.Concat(statements, prepared, planned, rest))
+	out, err := t.look(ctx, slices.Concat(statements, prepared, planned, rest))
+	if err != nil {
+		return nil, err
+	}
+	out.Scope, err = t.scope(ctx, before, out)
+	return out, err
+}
+
+// scope returns what the transition touches: the relations whose marks are not
+// those of before. It is not known where the bench holds no exact copy, nor of
+// what takes more than one transaction.
+func (t *transition) scope(ctx context.Context, before map[string]string, out *Transition) (*Scope, error) {
+	oneTransaction := !slices.ContainsFunc(out.Statements, func(s Statement) bool { return !s.Transactional })
+	if !oneTransaction || len(t.growth)+len(t.absent)+len(t.inexact) > 0 {
+		return nil, nil
+	}
+	after, err := t.bench.Marks(ctx, t.bench.Schema)
+	if err != nil {
+		return nil, err
+	}
+	touched := make(map[string]bool)
+	for _, marks := range []map[string]string{before, after} {
+		for relation := range marks {
+			if before[relation] != after[relation] {
+				touched[relation] = true
+			}
+		}
+	}
+	if touched[""] {
+		return nil, nil
+	}
+	return newScope(out.Lines, slices.Sorted(maps.Keys(touched))), nil
 }
 
 // look returns the transition that the statements have turned out to be.

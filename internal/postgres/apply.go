@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,23 +16,25 @@ import (
 )
 
 // ApplyStep implements reconcile.Database. A step whose statements all run in a
-// transaction costs three round trips: begin, lock and look; the statements and
-// look again; record and commit. Others go part by part, and each part records
-// the place between the old and the new that it has come to.
+// transaction costs one round trip. Others go part by part, and each part
+// records the place between the old and the new that it has come to.
 func (db *DB) ApplyStep(ctx context.Context, w reconcile.Work) error {
 	parts := inParts(w.Statements)
-	for i, part := range parts {
-		to := ""
-		if i == len(parts)-1 {
-			to = w.To
+	for i, statements := range parts {
+		p := portion{Work: w, statements: statements, run: statements[0].Transactional, want: w.To, base: &w.Base}
+		if i < len(parts)-1 {
+			p.want = ""
 		}
-		if !part[0].Transactional {
-			if err := db.applyOutside(ctx, w, part, i == 0); err != nil {
+		if len(parts) > 1 || w.At != "" {
+			p.Scope = nil
+		}
+		if !p.run {
+			if err := db.applyOutside(ctx, p, i == 0); err != nil {
 				return err
 			}
-			w.Base, w.Token, w.At = "", "", "" // whatever it is now
+			p.base = nil // whatever it is now
 		}
-		result, err := db.applyInside(ctx, w, part, to)
+		result, err := db.applyInside(ctx, p)
 		if err != nil {
 			return err
 		}
@@ -52,269 +55,264 @@ func inParts(statements []schema.Statement) (parts [][]schema.Statement) {
 	return parts
 }
 
+// A portion is what one transaction does of a target's work.
+type portion struct {
+	reconcile.Work
+	statements []schema.Statement
+	run        bool    // run the statements; else they have run, and are only recorded
+	base       *string // the fingerprint that it must start from; nil for whatever it is
+	want       string  // the fingerprint that it must end with; "" for whatever it is
+}
+
+func (p *portion) key(db *DB) reconcile.Key {
+	return reconcile.Key{Database: db.name, Schema: p.Target.Schema}
+}
+
+// relations returns what the statements touch, or nil where that is not known.
+func (p *portion) relations() []string {
+	if p.Scope == nil {
+		return nil
+	}
+	return p.Scope.Relations
+}
+
 // applyOutside runs statements that may not run in a transaction.
-func (db *DB) applyOutside(ctx context.Context, w reconcile.Work, statements []schema.Statement, first bool) error {
+func (db *DB) applyOutside(ctx context.Context, p portion, first bool) error {
 	if first {
-		if err := db.checkBase(ctx, w); err != nil {
+		if err := db.checkBase(ctx, p); err != nil {
 			return err
 		}
 	}
-	for _, s := range statements {
-		sql := s.For(w.Target.Schema)
+	for _, s := range p.statements {
+		sql := s.For(p.Target.Schema)
 		if _, err := db.pool.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
-			return db.statementError(w, sql, err)
+			return db.statementError(p, sql, err)
 		}
 	}
 	return nil
 }
 
-// checkBase looks at the target in a transaction of its own.
-func (db *DB) checkBase(ctx context.Context, w reconcile.Work) error {
-	return db.onTarget(ctx, w, func(t *targetTx) error {
-		if err := t.begin(ctx); err != nil {
-			return err
-		}
-		if err := t.atBase(ctx); err != nil {
-			return err
-		}
-		return simple(ctx, t.conn, "COMMIT")
-	})
-}
-
-// applyInside runs statements in one transaction with their record and returns
-// the fingerprint that they end with. It must be to; "" accepts whatever it is,
-// a place between the old and the new. Statements that do not run in a
-// transaction have run already, and are only recorded.
-func (db *DB) applyInside(ctx context.Context, w reconcile.Work, statements []schema.Statement, to string) (result string, err error) {
-	err = db.onTarget(ctx, w, func(t *targetTx) error {
-		err := t.run(ctx, statements, to)
-		result = t.fingerprint
-		return err
-	})
-	return result, err
-}
-
-// onTarget runs f on a connection, and rolls back what f leaves open.
-func (db *DB) onTarget(ctx context.Context, w reconcile.Work, f func(*targetTx) error) error {
-	conn, err := db.pool.Acquire(ctx)
-	if err != nil {
-		return db.wrap(err)
-	}
-	defer conn.Release()
-	t := &targetTx{db: db, conn: conn.Conn(), work: w, key: reconcile.Key{Database: db.name, Schema: w.Target.Schema}, at: cmp.Or(w.At, w.Target.Schema)}
-	err = f(t)
-	if err != nil && !t.conn.IsClosed() {
-		undoCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		if undo := simple(undoCtx, t.conn, "ROLLBACK"); undo != nil {
-			t.conn.Close(undoCtx)
-		}
-	}
+// checkBase looks at the whole target in a transaction of its own.
+func (db *DB) checkBase(ctx context.Context, p portion) error {
+	p.Scope, p.Token = nil, ""
+	t := newTransaction(db, p)
+	t.enter()
+	_, err := t.send(ctx)
 	return err
 }
 
-// targetTx is a transaction on one target.
-type targetTx struct {
-	db   *DB
-	conn *pgx.Conn
-	work reconcile.Work
-	key  reconcile.Key
-	at   string // what the schema is called now
-
-	fingerprint string // "" for no schema
-	parts       schema.Fingerprint
-	token       string
+// applyInside runs a portion in one transaction with its record, and returns the
+// fingerprint that the target then has.
+func (db *DB) applyInside(ctx context.Context, p portion) (result string, err error) {
+	t := newTransaction(db, p)
+	t.enter()
+	if p.run {
+		t.refuseRows()
+		t.runStatements()
+	}
+	t.leave(&result)
+	failed, err := t.send(ctx)
+	var refused *pgconn.PgError
+	switch {
+	case err == nil:
+		return result, nil
+	case errors.As(err, &refused) && refused.Code == refusedNotConverged:
+		return "", db.notConverged(ctx, p)
+	}
+	sql, ok := t.statement(failed)
+	if !ok {
+		return "", err
+	}
+	if p.Scope != nil && !Retryable(err) { // somebody else may have been at what it touches
+		if moved := db.checkBase(ctx, p); isMoved(moved) {
+			return "", moved
+		}
+	}
+	return "", db.statementError(p, sql, err)
 }
 
-func (t *targetTx) run(ctx context.Context, statements []schema.Statement, to string) error {
-	if err := t.begin(ctx); err != nil {
+// isMoved reports whether the error says that a target is not what the step
+// starts from.
+func isMoved(err error) bool {
+	var stale *reconcile.StaleError
+	return errors.Is(err, reconcile.ErrAlready) || errors.As(err, &stale)
+}
+
+// notConverged says what comes out otherwise than was proven: it runs the
+// statements once more, looks, and rolls back.
+func (db *DB) notConverged(ctx context.Context, p portion) error {
+	if moved := db.checkBase(ctx, p); isMoved(moved) {
+		return moved
+	}
+	e := &reconcile.NotConvergedError{Key: p.key(db), Want: p.want}
+	t := newTransaction(db, p)
+	t.runStatements()
+	for _, setting := range strings.Split(steer(1), "; ") {
+		t.batch.Queue(setting)
+	}
+	var lines []schema.Line
+	t.batch.Queue(linesQuery(db.version), []string{p.Target.Schema}).Query(func(rows pgx.Rows) (err error) {
+		lines, err = pgx.CollectRows(rows, scanLine)
+		return err
+	})
+	t.rollBack = true
+	if _, err := t.send(ctx); err != nil {
 		return err
 	}
-	if statements[0].Transactional {
-		if err := t.atBase(ctx); err != nil {
-			return err
-		}
-		if t.work.OnlyIfEmpty {
-			if err := t.checkEmpty(ctx, statements); err != nil {
-				return err
-			}
-		}
-		if err := t.statements(ctx, statements); err != nil {
-			return err
-		}
+	e.Have = schema.FingerprintOf(lines).String()
+	if p.Lines != nil {
+		e.Differences = schema.Differences(lines, p.Lines)
 	}
-	if to != "" && t.fingerprint != to {
-		return t.notConverged(ctx, to)
-	}
-	return t.commit(ctx, statements, to == "")
-}
-
-// atBase makes sure that the target is what the step starts from.
-func (t *targetTx) atBase(ctx context.Context) error {
-	switch t.fingerprint {
-	case t.work.Base:
-		return nil
-	case t.work.To:
-		return reconcile.ErrAlready
-	}
-	return t.elsewhere(ctx)
-}
-
-// elsewhere says why the target is not what the step starts from: another run
-// may have given it its new name already.
-func (t *targetTx) elsewhere(ctx context.Context) error {
-	if t.fingerprint == "" && t.at != t.key.Schema {
-		batch := &pgx.Batch{}
-		t.at = t.key.Schema
-		t.look(batch, "")
-		if err := t.conn.SendBatch(ctx, batch).Close(); err != nil {
-			return t.db.wrap(err)
-		}
-		if t.fingerprint == t.work.To {
-			return reconcile.ErrAlready
-		}
-	}
-	return &reconcile.StaleError{Key: t.key}
-}
-
-// notConverged says what came out otherwise than was proven.
-func (t *targetTx) notConverged(ctx context.Context, to string) error {
-	e := &reconcile.NotConvergedError{Key: t.key, Have: t.fingerprint, Want: to}
-	if t.work.Lines == nil {
-		return e
-	}
-	if err := simple(ctx, t.conn, steer(1)); err != nil {
-		return t.db.wrap(err)
-	}
-	rows, err := t.conn.Query(ctx, linesQuery(t.db.version), []string{t.key.Schema})
-	if err != nil {
-		return t.db.wrap(err)
-	}
-	lines, err := pgx.CollectRows(rows, scanLine)
-	if err != nil {
-		return t.db.wrap(err)
-	}
-	e.Differences = schema.Differences(lines, t.work.Lines)
 	return e
 }
 
-// begin is the first round trip: settings, the target's lock, and what is there.
-func (t *targetTx) begin(ctx context.Context) error {
-	batch := &pgx.Batch{}
-	batch.Queue("BEGIN")
-	batch.Queue("SELECT set_config('lock_timeout', $1, true)", fmt.Sprintf("%dms", t.work.LockTimeout.Milliseconds()))
-	locked := false
-	batch.Queue("SELECT pg_try_advisory_xact_lock(hashtextextended('tenantry target ' || $1, 0)) AND pg_try_advisory_xact_lock(hashtextextended('tenantry target ' || $2, 0))",
-		t.at, t.key.Schema).QueryRow(func(row pgx.Row) error { return row.Scan(&locked) })
-	t.look(batch, t.work.Token)
-	if err := t.conn.SendBatch(ctx, batch).Close(); err != nil {
-		return t.db.wrap(err)
-	}
-	if !locked {
-		return reconcile.ErrBusy
-	}
-	return nil
+// A transaction is what is sent for one portion, in one round trip.
+type transaction struct {
+	portion
+	db       *DB
+	batch    pgx.Batch
+	rollBack bool // in the end, instead of committing
+
+	first    int                   // the query of the batch that is the first statement of the step, if any is
+	refusals map[int]schema.Hazard // by the query of the batch that refuses it
 }
 
-// look queues the query that says what the schema is now. While its token is
-// known, it is the base.
-func (t *targetTx) look(batch *pgx.Batch, known string) {
-	batch.Queue("SELECT * FROM "+lookFunction(t.db.version)+"($1, $2, $3)", t.at, structureKinds, known).Query(func(rows pgx.Rows) error {
-		t.fingerprint, t.token = "", ""
-		var structure, objects *string
-		_, err := pgx.ForEachRow(rows, []any{&structure, &objects, &t.token}, func() error {
-			if structure == nil {
-				t.fingerprint = t.work.Base
-				return nil
-			}
-			t.parts = schema.Fingerprint{Structure: *structure, Objects: *objects}
-			t.fingerprint = t.parts.String()
-			return nil
-		})
-		return err
-	})
+func newTransaction(db *DB, p portion) *transaction {
+	t := &transaction{portion: p, db: db, refusals: make(map[int]schema.Hazard)}
+	t.batch.Queue("BEGIN")
+	t.batch.Queue("SELECT set_config('lock_timeout', $1, true)", fmt.Sprintf("%dms", p.LockTimeout.Milliseconds()))
+	return t
 }
 
-// checkEmpty refuses statements that would destroy data. It locks what they
-// drop first, so that no row comes between.
-func (t *targetTx) checkEmpty(ctx context.Context, statements []schema.Statement) error {
-	for _, s := range statements {
+// enter takes the target's lock and makes sure of the base.
+func (t *transaction) enter() {
+	t.batch.Queue("SELECT "+t.db.functions.name("enter")+"($1, $2, $3, $4, $5, $6, $7)", cmp.Or(t.At, t.Target.Schema), t.Target.Schema, t.base, t.To, t.Token, t.relations(), structureKinds)
+}
+
+// refuseRows refuses statements that would destroy data, where they may only run
+// if there is none. It locks what they drop first, so that no row comes between.
+func (t *transaction) refuseRows() {
+	if !t.OnlyIfEmpty {
+		return
+	}
+	for _, s := range t.statements {
 		for _, h := range s.Hazards {
 			if h.Code != schema.HazardDestructive || h.Table == "" {
 				continue
 			}
-			table, column := schema.Render(h.Table, t.key.Schema), schema.Render(h.Column, t.key.Schema)
+			table, column := schema.Render(h.Table, t.Target.Schema), schema.Render(h.Column, t.Target.Schema)
 			where := ""
 			if column != "" {
 				where = " WHERE " + column + " IS NOT NULL"
 			}
-			if err := simple(ctx, t.conn, "LOCK TABLE "+table+" IN ACCESS EXCLUSIVE MODE"); err != nil {
-				return t.db.wrap(err)
-			}
-			found := false
-			if err := t.conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+table+where+")").Scan(&found); err != nil {
-				return t.db.wrap(err)
-			}
-			if found {
-				return &reconcile.NotEmptyError{Key: t.key, Hazard: h}
-			}
+			t.batch.Queue("LOCK TABLE " + table + " IN ACCESS EXCLUSIVE MODE")
+			t.refusals[t.batch.Len()] = h
+			t.batch.Queue("SELECT " + t.db.functions.name("refuse") + "(EXISTS (SELECT FROM " + table + where + "))")
 		}
 	}
-	return nil
 }
 
-// statements is the second round trip: all of them, and what is there then.
-func (t *targetTx) statements(ctx context.Context, statements []schema.Statement) error {
-	batch := &pgx.Batch{}
-	running := -1 // the statement whose answer is awaited
-	queue := func(i int, sql string) {
-		batch.Queue(sql).Exec(func(pgconn.CommandTag) error { running = i + 1; return nil })
+func (t *transaction) runStatements() {
+	t.batch.Queue("SET LOCAL search_path = " + schema.QuoteIdent(t.Target.Schema) + ", public")
+	t.first = t.batch.Len()
+	for _, s := range t.statements {
+		t.batch.Queue(s.For(t.Target.Schema))
 	}
-	queue(-1, "SET LOCAL search_path = "+schema.QuoteIdent(t.key.Schema)+", public")
-	for i, s := range statements {
-		queue(i, s.For(t.key.Schema))
+}
+
+// statement returns the text of the step's statement that is the query of the
+// batch, if one is.
+func (t *transaction) statement(query int) (sql string, ok bool) {
+	if i := query - t.first; t.first > 0 && i >= 0 && i < len(t.statements) {
+		return t.statements[i].For(t.Target.Schema), true
 	}
-	t.at = t.key.Schema
-	t.look(batch, "")
-	err := t.conn.SendBatch(ctx, batch).Close()
+	return "", false
+}
+
+// leave records the target, makes sure of the result and completes the record
+// with it.
+func (t *transaction) leave(result *string) {
+	r, want := t.Target, t.want
+	upsert := upsertTarget
 	switch {
-	case err == nil:
-		return nil
-	case running >= 0 && running < len(statements):
-		return t.db.statementError(t.work, statements[running].For(t.key.Schema), err)
+	case want == "":
+		r.Status, upsert = reconcile.StatusBetween, upsertBetween
+	case t.Scope != nil:
+		want = t.Scope.Hash
+	}
+	if t.At != "" {
+		t.batch.Queue(moveRecord, t.At, r.Schema)
+	}
+	t.batch.Queue(upsert, recordArgs(t.Run, r)...)
+	statements, reverse := []string{}, []string{}
+	for i, s := range t.statements {
+		statements = append(statements, s.For(r.Schema))
+		for _, undo := range t.statements[len(t.statements)-1-i].Reverse {
+			reverse = append(reverse, schema.Render(undo, r.Schema))
+		}
+	}
+	t.batch.Queue("SELECT "+t.db.functions.name("leave")+"($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+		r.Schema, t.relations(), structureKinds, want, t.Goal.Structure, t.Goal.Objects, t.Run.ID, r.Tenant, t.Base, statements, reverse,
+	).QueryRow(func(row pgx.Row) error { return row.Scan(result) })
+}
+
+// send sends all of it and returns what the server said, and which query of the
+// batch failed, if one did. Whatever fails is rolled back.
+func (t *transaction) send(ctx context.Context) (failed int, err error) {
+	if t.rollBack {
+		t.batch.Queue("ROLLBACK")
+	} else {
+		t.batch.Queue("COMMIT")
+	}
+	conn, err := t.db.pool.Acquire(ctx)
+	if err != nil {
+		return -1, t.db.wrap(err)
+	}
+	defer conn.Release()
+	for i, q := range t.batch.QueuedQueries {
+		read := q.Fn
+		q.Fn = func(answers pgx.BatchResults) error {
+			failed = i
+			if read != nil {
+				return read(answers)
+			}
+			_, err := answers.Exec()
+			return err
+		}
+	}
+	if err = conn.SendBatch(ctx, &t.batch).Close(); err == nil {
+		return -1, nil
+	}
+	if !conn.Conn().IsClosed() {
+		undoCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if undo := simple(undoCtx, conn.Conn(), "ROLLBACK"); undo != nil {
+			conn.Conn().Close(undoCtx)
+		}
+	}
+	return failed, t.refusal(failed, err)
+}
+
+// refusal returns what an error of a query of the batch means.
+func (t *transaction) refusal(query int, err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code {
+		case refusedBusy:
+			return reconcile.ErrBusy
+		case refusedAlready:
+			return reconcile.ErrAlready
+		case refusedStale:
+			return &reconcile.StaleError{Key: t.key(t.db)}
+		case refusedNotEmpty:
+			return &reconcile.NotEmptyError{Key: t.key(t.db), Hazard: t.refusals[query]}
+		}
 	}
 	return t.db.wrap(err)
 }
 
-// commit is the third round trip: the record, in the same transaction.
-func (t *targetTx) commit(ctx context.Context, statements []schema.Statement, between bool) error {
-	r := t.work.Target
-	r.Fingerprint, r.Token, r.AppliedAt = t.parts, t.token, time.Now()
-	upsert := upsertTarget
-	if between {
-		r.Status, upsert = reconcile.StatusBetween, upsertBetween
-	}
-	var sql []string
-	reverse := []string{}
-	for i, s := range statements {
-		sql = append(sql, s.For(r.Schema))
-		for _, undo := range statements[len(statements)-1-i].Reverse {
-			reverse = append(reverse, schema.Render(undo, r.Schema))
-		}
-	}
-	batch := &pgx.Batch{}
-	if t.work.At != "" {
-		batch.Queue(moveRecord, t.work.At, r.Schema)
-	}
-	batch.Queue(upsert, recordArgs(t.work.Run, r)...)
-	batch.Queue("INSERT INTO tenantry.change (run, schema, tenant, base, result, statements, reverse) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-		t.work.Run.ID, r.Schema, r.Tenant, t.work.Base, t.fingerprint, sql, reverse)
-	batch.Queue("COMMIT")
-	return t.db.wrap(t.conn.SendBatch(ctx, batch).Close())
-}
-
-func (db *DB) statementError(w reconcile.Work, sql string, err error) error {
-	return &reconcile.StatementError{Key: reconcile.Key{Database: db.name, Schema: w.Target.Schema}, SQL: sql, Err: &Error{Database: db.name, Address: db.address(), Err: err}}
+func (db *DB) statementError(p portion, sql string, err error) error {
+	return &reconcile.StatementError{Key: p.key(db), SQL: sql, Err: db.wrap(err)}
 }
 
 // Retryable implements reconcile.Database.

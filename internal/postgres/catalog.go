@@ -1,6 +1,9 @@
 package postgres
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // The catalog query describes schemas in PostgreSQL's own words: a line for
 // each table, column, constraint, index and so on. It is one statement for any
@@ -21,15 +24,16 @@ func printed(expr string) string {
 	return "CASE WHEN set_config('search_path', o.path, true) IS NOT NULL THEN " + expr + " END"
 }
 
-// catalogCTE finds the objects of the schemas named by $1. Joins are in the
-// order in which they are to be made; see steer.
-var catalogCTE = `
+// catalogCTE finds the objects of the schemas named by $1 among the candidates
+// given. Joins are in the order in which they are to be made; see steer.
+func catalogCTE(candidates string) string {
+	return `
 WITH ns AS MATERIALIZED (
 	SELECT n.oid, n.nspname, quote_ident(n.nspname) || ', pg_catalog' AS path
 	FROM pg_namespace n WHERE n.nspname = ANY ($1::text[])
 ), o AS MATERIALIZED (
 	SELECT ns.nspname, ns.path, d.classid, d.objid
-	FROM ns JOIN pg_depend d ON d.refclassid = 'pg_namespace'::regclass AND d.refobjid = ns.oid
+	FROM ns ` + candidates + `
 	WHERE NOT EXISTS ( -- what belongs to an extension, or is a part of another object
 		SELECT FROM pg_depend e
 		WHERE e.classid = d.classid AND e.objid = d.objid AND e.objsubid = 0 AND e.deptype IN ('e', 'i'))
@@ -42,6 +46,30 @@ WITH ns AS MATERIALIZED (
 	FROM o JOIN pg_type t ON t.oid = o.objid
 	WHERE o.classid = 'pg_type'::regclass
 )`
+}
+
+// Where the objects of the schemas ns are looked for: everywhere, or among the
+// relations that a function's argument some_relations names.
+const (
+	everything     = `JOIN pg_depend d ON d.refclassid = 'pg_namespace'::regclass AND d.refobjid = ns.oid`
+	namedRelations = `CROSS JOIN LATERAL (SELECT 'pg_class'::regclass AS classid, c.oid AS objid
+		FROM unnest(some_relations) u (name) JOIN pg_class c ON c.relname = u.name AND c.relnamespace = ns.oid) d`
+)
+
+// userTriggers joins the triggers of the relations of that alias which somebody
+// has made, as t. PostgreSQL makes its own for every foreign key, on the table
+// that is referred to as well: a shared table has some for each tenant.
+func userTriggers(alias string) string {
+	return `JOIN pg_trigger t ON t.tgrelid = ` + alias + `.oid AND NOT t.tgisinternal AND (t.tgname < 'RI_ConstraintTrigger_' OR t.tgname > 'RI_ConstraintTrigger_~')`
+}
+
+// nearTriggers is userTriggers for few relations: the two ends of an index, so
+// that PostgreSQL's own are not even passed over.
+func nearTriggers(alias string) string {
+	return `CROSS JOIN LATERAL (
+		SELECT x.xmin, x.ctid, x.* FROM pg_trigger x WHERE x.tgrelid = ` + alias + `.oid AND NOT x.tgisinternal AND x.tgname < 'RI_ConstraintTrigger_' UNION ALL
+		SELECT x.xmin, x.ctid, x.* FROM pg_trigger x WHERE x.tgrelid = ` + alias + `.oid AND NOT x.tgisinternal AND x.tgname > 'RI_ConstraintTrigger_~') t`
+}
 
 // steer returns the settings that keep a catalog query's plan what it should
 // be, whatever the statistics say or if there are none: for few schemas nested
@@ -176,7 +204,7 @@ func parts(version int) []part {
 			from: `FROM rel o WHERE o.relkind IN ('v', 'm')`},
 		{kind: "trigger", table: "o.relname", name: "t.tgname",
 			def:  printed(`pg_get_triggerdef(t.oid, true)`) + ` || CASE t.tgenabled WHEN 'D' THEN ' DISABLED' WHEN 'R' THEN ' REPLICA' WHEN 'A' THEN ' ALWAYS' ELSE '' END`,
-			from: `FROM rel o JOIN pg_trigger t ON t.tgrelid = o.oid AND NOT t.tgisinternal AND t.tgparentid = 0`},
+			from: `FROM rel o ` + userTriggers("o") + ` WHERE t.tgparentid = 0`},
 		{kind: "rule", table: "o.relname", name: "r.rulename",
 			def:  printed(`pg_get_ruledef(r.oid, true)`),
 			from: `FROM rel o JOIN pg_rewrite r ON r.ev_class = o.oid AND r.rulename <> '_RETURN'`},
@@ -210,7 +238,7 @@ func parts(version int) []part {
 		// Comments: the name is what follows COMMENT ON, the definition what follows IS.
 		comment("'comment'", "'SCHEMA'", `SELECT 'pg_namespace'::regclass AS classid, o.oid AS objid, 0 AS sub, '' AS owner, '' AS ident, o.* FROM ns o`),
 		comment(relationComment, "CASE o.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE' WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END",
-			`SELECT 'pg_class'::regclass AS classid, o.oid AS objid, 0 AS sub, '' AS owner, quote_ident(o.relname) AS ident, o.* FROM rel o`),
+			`SELECT 'pg_class'::regclass AS classid, o.oid AS objid, 0 AS sub, o.relname AS owner, quote_ident(o.relname) AS ident, o.* FROM rel o`),
 		comment(relationComment, "'COLUMN'", `SELECT 'pg_class'::regclass AS classid, o.oid AS objid, a.attnum AS sub, o.relname AS owner, quote_ident(o.relname) || '.' || quote_ident(a.attname) AS ident, o.*
 			FROM rel o JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped`),
 		comment(relationComment, "'INDEX'", `SELECT 'pg_class'::regclass AS classid, i.indexrelid AS objid, 0 AS sub, o.relname AS owner, quote_ident(c.relname) AS ident, o.*
@@ -222,7 +250,7 @@ func parts(version int) []part {
 		comment("'object comment'", "'ROUTINE'", `SELECT 0 AS sub, '' AS owner, `+printed(`quote_ident(p.proname) || '(' || pg_get_function_identity_arguments(p.oid) || ')'`)+` AS ident, o.*
 			FROM o JOIN pg_proc p ON p.oid = o.objid WHERE o.classid = 'pg_proc'::regclass`),
 		comment("'object comment'", "'TRIGGER'", `SELECT 'pg_trigger'::regclass AS classid, t.oid AS objid, 0 AS sub, o.relname AS owner, quote_ident(t.tgname) || ' ON ' || quote_ident(o.relname) AS ident, o.*
-			FROM rel o JOIN pg_trigger t ON t.tgrelid = o.oid AND NOT t.tgisinternal`),
+			FROM rel o `+userTriggers("o")),
 		comment("'object comment'", "'POLICY'", `SELECT 'pg_policy'::regclass AS classid, p.oid AS objid, 0 AS sub, o.relname AS owner, quote_ident(p.polname) || ' ON ' || quote_ident(o.relname) AS ident, o.*
 			FROM rel o JOIN pg_policy p ON p.polrelid = o.oid`),
 	}
@@ -267,9 +295,18 @@ func comment(kind, word, objects string) part {
 // linesQuery returns rows (schema, kind, tbl, name, def), unordered, for the
 // schemas named by $1 on a server of the given server_version_num.
 func linesQuery(version int) string {
+	return catalogCTE(everything) + selectLines(parts(version))
+}
+
+// relationLinesQuery is linesQuery for the relations of one schema that a
+// function's argument some_relations names.
+func relationLinesQuery(version int) string {
+	return catalogCTE(namedRelations) + selectLines(slices.DeleteFunc(parts(version), func(p part) bool { return !strings.Contains(p.from, "FROM rel o") }))
+}
+
+func selectLines(parts []part) string {
 	var b strings.Builder
-	b.WriteString(catalogCTE)
-	for i, p := range parts(version) {
+	for i, p := range parts {
 		if i > 0 {
 			b.WriteString("\nUNION ALL")
 		}
@@ -288,7 +325,7 @@ func linesQuery(version int) string {
 // others. It computes what schema.FingerprintOf does.
 func fingerprintQuery(version int) string {
 	return `WITH lines AS (` + linesQuery(version) + `), escaped AS (
-	SELECT l.schema, l.kind = ANY ($2::text[]) AS structure, concat_ws(E'\t', ` + escaped("l.kind") + `, ` + escaped("l.tbl") + `, ` + escaped("l.name") + `, ` + escaped("l.def") + `) AS line
+	SELECT l.schema, l.kind = ANY ($2::text[]) AS structure, ` + lineText + ` AS line
 	FROM lines l
 ), hashed AS (
 	SELECT e.schema, ` + hashed("e.structure") + ` AS structure, ` + hashed("NOT e.structure") + ` AS objects
@@ -298,10 +335,16 @@ SELECT n.nspname::text AS schema, coalesce(h.structure, '') AS structure, coales
 FROM pg_namespace n LEFT JOIN hashed h ON h.schema = n.nspname::text WHERE n.nspname = ANY ($1::text[])`
 }
 
+// lineText is a line l in one text, as package schema hashes it.
+var lineText = `concat_ws(E'\t', ` + escaped("l.kind") + `, ` + escaped("l.tbl") + `, ` + escaped("l.name") + `, ` + escaped("l.def") + `)`
+
 func escaped(field string) string {
 	return `replace(replace(replace(` + field + `, E'\\', E'\\\\'), E'\t', E'\\t'), E'\n', E'\\n')`
 }
 
 func hashed(filter string) string {
-	return `encode(sha256(convert_to(string_agg(e.line, E'\n' ORDER BY e.line COLLATE "C") FILTER (WHERE ` + filter + `), 'UTF8')), 'hex')`
+	return sha256Of(`string_agg(e.line, E'\n' ORDER BY e.line COLLATE "C") FILTER (WHERE ` + filter + `)`)
 }
+
+// sha256Of is the hash of a text as package schema writes it.
+func sha256Of(text string) string { return `encode(sha256(convert_to(` + text + `, 'UTF8')), 'hex')` }

@@ -86,7 +86,7 @@ func TestEveryWayToAFingerprintGivesTheSame(t *testing.T) {
 	}
 	var looked schema.Fingerprint
 	var token string
-	row := conn.QueryRow(ctx, "SELECT * FROM "+lookFunction(db.version)+"($1, $2, '')", names[0], structureKinds)
+	row := conn.QueryRow(ctx, "SELECT * FROM "+db.functions.name("look")+"($1, $2, '')", names[0], structureKinds)
 	if err := row.Scan(&looked.Structure, &looked.Objects, &token); err != nil {
 		t.Fatal(err)
 	}

@@ -102,8 +102,8 @@ CREATE TABLE tenantry.audit (
 func (db *DB) Prepare(ctx context.Context) error {
 	ready := false
 	err := db.reading(ctx, func(tx pgx.Tx) error {
-		version, look, err := db.prepared(ctx, tx)
-		ready = version == len(migrations) && look
+		version, functions, err := db.prepared(ctx, tx)
+		ready = version == len(migrations) && functions
 		return err
 	})
 	if err != nil || ready {
@@ -119,18 +119,18 @@ func (db *DB) Prepare(ctx context.Context) error {
 }
 
 // prepared returns the version of the control schema, 0 where there is none, and
-// whether the function that an apply looks through is there.
-func (db *DB) prepared(ctx context.Context, tx pgx.Tx) (version int, look bool, err error) {
+// whether the functions that an apply needs are there.
+func (db *DB) prepared(ctx context.Context, tx pgx.Tx) (version int, functions bool, err error) {
 	exists, err := managed(ctx, tx)
 	if err != nil || !exists {
 		return 0, false, err
 	}
-	err = tx.QueryRow(ctx, "SELECT version, to_regproc($1) IS NOT NULL FROM tenantry.version", lookFunction(db.version)).Scan(&version, &look)
-	return version, look, err
+	err = tx.QueryRow(ctx, "SELECT version, to_regproc($1) IS NOT NULL FROM tenantry.version", db.functions.name("leave")).Scan(&version, &functions)
+	return version, functions, err
 }
 
 func (db *DB) migrate(ctx context.Context, tx pgx.Tx) error {
-	version, look, err := db.prepared(ctx, tx)
+	version, functions, err := db.prepared(ctx, tx)
 	if err != nil {
 		return err
 	}
@@ -147,10 +147,10 @@ func (db *DB) migrate(ctx context.Context, tx pgx.Tx) error {
 			return err
 		}
 	}
-	if look {
+	if functions {
 		return nil
 	}
-	return simple(ctx, tx.Conn(), createLook(db.version))
+	return simple(ctx, tx.Conn(), db.functions.create())
 }
 
 // records returns every record, or those of the schemas named, ordered by schema.
@@ -177,7 +177,7 @@ func records(ctx context.Context, tx pgx.Tx, schemas []string, all bool) ([]reco
 
 // Compiled implements reconcile.Database.
 func (db *DB) Compiled(ctx context.Context, engine string, digests []string) ([]*schema.Compiled, error) {
-	rows, err := db.pool.Query(ctx, "SELECT compiled FROM tenantry.blueprint WHERE engine = $1 AND server_version = $2 AND digest = ANY ($3::text[]) ORDER BY digest", engine, db.version/10000, digests)
+	rows, err := db.pool.Query(ctx, "SELECT compiled FROM tenantry.blueprint WHERE engine = $1 AND server_version = $2 AND digest = ANY ($3::text[]) ORDER BY digest", compiledBy(engine), db.version/10000, digests)
 	if err != nil {
 		return nil, db.wrap(err)
 	}
@@ -192,6 +192,10 @@ func (db *DB) Compiled(ctx context.Context, engine string, digests []string) ([]
 	return out, db.wrap(err)
 }
 
+// compiledBy is what blueprints are stored under as compiled: the engine, and the
+// form that their lines have.
+func compiledBy(engine string) string { return fmt.Sprintf("%s, lines %d", engine, schema.LineForm) }
+
 // StoreCompiled implements reconcile.Database.
 func (db *DB) StoreCompiled(ctx context.Context, engine string, compiled []*schema.Compiled) error {
 	batch := &pgx.Batch{}
@@ -200,7 +204,7 @@ func (db *DB) StoreCompiled(ctx context.Context, engine string, compiled []*sche
 		if err != nil {
 			return err
 		}
-		batch.Queue("INSERT INTO tenantry.blueprint (digest, engine, server_version, compiled) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", c.Digest, engine, db.version/10000, string(text))
+		batch.Queue("INSERT INTO tenantry.blueprint (digest, engine, server_version, compiled) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", c.Digest, compiledBy(engine), db.version/10000, string(text))
 	}
 	return db.wrap(db.pool.SendBatch(ctx, batch).Close())
 }

@@ -24,10 +24,11 @@ import (
 
 // DB is one managed database.
 type DB struct {
-	name    string
-	config  *pgxpool.Config
-	pool    *pgxpool.Pool
-	version int // server_version_num
+	name      string
+	config    *pgxpool.Config
+	pool      *pgxpool.Pool
+	version   int // server_version_num
+	functions functions
 }
 
 // oldest is the lowest server_version_num that is supported.
@@ -72,6 +73,7 @@ func (db *DB) connect(ctx context.Context) error {
 	if db.version, err = strconv.Atoi(version); err != nil || db.version < oldest {
 		return fmt.Errorf("database %s: PostgreSQL %d is too old: 14 is the oldest that is supported", db.name, db.version/10000)
 	}
+	db.functions = functionsFor(db.version)
 	return nil
 }
 
@@ -90,10 +92,11 @@ func (db *DB) address() string {
 	return net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))) + "/" + c.Database
 }
 
-// wrap says which database an error comes from.
+// wrap says, once, which database an error comes from.
 func (db *DB) wrap(err error) error {
-	if err == nil {
-		return nil
+	var wrapped *Error
+	if err == nil || errors.As(err, &wrapped) {
+		return err
 	}
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) {

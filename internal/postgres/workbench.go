@@ -19,7 +19,7 @@ type workbench struct {
 	*sql.Tx
 	pool    *sql.DB
 	version int
-	lines   string // the function that lists a schema's lines
+	lookers string // the schema of the functions that look at a schema
 }
 
 // Workbench implements reconcile.Database: a workbench in this database.
@@ -63,8 +63,8 @@ func openWorkbench(ctx context.Context, config *pgx.ConnConfig) (*workbench, err
 		wb.Close()
 		return nil, err
 	}
-	wb.lines = schema.QuoteIdent("tenantry_scratch_"+rand.Text()[:12]) + ".lines"
-	if _, err := tx.ExecContext(ctx, createLines(wb.lines, wb.version)); err != nil {
+	wb.lookers = schema.QuoteIdent("tenantry_scratch_" + rand.Text()[:12])
+	if _, err := tx.ExecContext(ctx, createLookers(wb.lookers, wb.version)); err != nil {
 		wb.Close()
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func openWorkbench(ctx context.Context, config *pgx.ConnConfig) (*workbench, err
 
 // Lines implements schema.Workbench.
 func (wb *workbench) Lines(ctx context.Context, name string) ([]schema.Line, error) {
-	rows, err := wb.QueryContext(ctx, "SELECT * FROM "+wb.lines+"($1)", name)
+	rows, err := wb.QueryContext(ctx, "SELECT * FROM "+wb.lookers+".lines($1)", name)
 	if err != nil {
 		return nil, err
 	}
@@ -88,6 +88,24 @@ func (wb *workbench) Lines(ctx context.Context, name string) ([]schema.Line, err
 	}
 	schema.SortLines(lines)
 	return lines, rows.Err()
+}
+
+// Marks implements schema.Workbench.
+func (wb *workbench) Marks(ctx context.Context, name string) (map[string]string, error) {
+	rows, err := wb.QueryContext(ctx, "SELECT * FROM "+wb.lookers+".marks($1)", name)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	marks := make(map[string]string)
+	for rows.Next() {
+		var relation, mark string
+		if err := rows.Scan(&relation, &mark); err != nil {
+			return nil, err
+		}
+		marks[relation] = mark
+	}
+	return marks, rows.Err()
 }
 
 // Close implements schema.Workbench.
