@@ -27,6 +27,11 @@
 //	  - match: {ring: canary}           # either labels that a tenant must carry
 //	  - percent: 100                    # or a share of all tenants, 1 to 100
 //	allow_empty: false                  # whether an empty list of tenants is meant
+//	from:                               # more tenants: one source, or a list of them
+//	  database: main
+//	  query: "SELECT slug AS id, plan FROM organisations WHERE active"
+//	  notify: tenants                   # the channel that tells of changes
+//	  every: 10s                        # look so often in any case, 100ms to 24h
 //	tenants:
 //	  - acme                            # an id is enough
 //	  - id: globex
@@ -56,6 +61,16 @@
 // not "public" either. No two targets of one database come to the same schema.
 // A template with {service} makes a schema per service; one without holds all
 // services of its tenant in one schema.
+//
+// # Sources
+//
+// A source is a query, whose rows are tenants beside those of the list. Columns
+// that are called as fields of a tenant are that: id, name, services (an array,
+// or a text parted by commas), database, schema, labels and vars (JSON objects),
+// state, protected. Every other column is a label. What is null is not there. A
+// tenant that is in the list is what the list says. A row that cannot be a tenant
+// is left out and reported, and keeps no other from being used. With a source
+// the list may be empty, or not there.
 //
 // # Text
 //

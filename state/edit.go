@@ -33,6 +33,11 @@ func AddTenants(path string, src []byte, tenants []Tenant, o Options) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
+	if e.list == nil {
+		list := refusal(diag.Pos{File: path}, CodeNotEditable, "the file has no list of tenants, only sources")
+		list.Hintf("add a line: tenants: []")
+		return nil, list
+	}
 	if e.list.Kind != yaml.SequenceNode {
 		return nil, notEditable(e.place(e.list), "the list of tenants is an alias")
 	}

@@ -47,6 +47,7 @@ func (p *printer) file(f *File) {
 	if f.AllowEmpty {
 		p.printf("allow_empty: true")
 	}
+	p.sources(f.Sources)
 	if len(f.Tenants) == 0 {
 		p.printf("tenants: []")
 		return
@@ -111,6 +112,22 @@ func (p *printer) rollout(waves []Wave) {
 		} else {
 			p.printf("  - percent: %d", w.Percent)
 		}
+	}
+}
+
+// sources writes where more tenants come from.
+func (p *printer) sources(sources []Source) {
+	if len(sources) == 0 {
+		return
+	}
+	p.printf("from:")
+	for _, s := range sources {
+		p.printf("  - database: %s", scalar(s.Database))
+		p.printf("    query: %s", scalar(s.Query))
+		if s.Notify != "" {
+			p.printf("    notify: %s", scalar(s.Notify))
+		}
+		p.printf("    every: %s", scalar(s.Every.String()))
 	}
 }
 

@@ -120,6 +120,7 @@ func (r *reader) read() {
 		{"policy", r.policy},
 		{"rollout", r.rollout},
 		{"allow_empty", r.allowEmpty},
+		{"from", r.sources},
 		{"tenants", r.tenants},
 	}
 	given := map[string]*yaml.Node{}
@@ -149,6 +150,9 @@ func (r *reader) absent(section string, root *yaml.Node) {
 	case "defaults":
 		r.applyDefaults()
 	case "tenants":
+		if len(r.file.Sources) > 0 {
+			return
+		}
 		r.errorf(r.pos(root), CodeMissingField, `the file has no "tenants"`)
 		r.hintf(`to begin, write "tenants: [acme]"`)
 	}

@@ -17,6 +17,7 @@ type File struct {
 	Defaults   Defaults
 	Policy     Policy
 	Rollout    []Wave
+	Sources    []Source // where more tenants come from
 	Tenants    []Tenant
 	AllowEmpty bool // whether no tenants at all is what is meant
 

@@ -32,7 +32,7 @@ func (r *reader) tenants(n *yaml.Node) {
 		return
 	}
 	items, ok := r.list(n, `"tenants"`)
-	if ok && len(items) == 0 && !r.file.AllowEmpty {
+	if ok && len(items) == 0 && !r.file.AllowEmpty && len(r.file.Sources) == 0 {
 		r.errorf(r.pos(n), CodeNoTenants, "there are no tenants")
 		r.hintf(`if that is meant, add "allow_empty: true"`)
 	}
