@@ -2,6 +2,7 @@ package state
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -111,12 +112,16 @@ var columns = []string{"id", "name", "services", "database", "schema", "labels",
 // order, come to, after its own. A tenant that the file has itself is what the
 // file says. Rows that cannot be tenants are left out, and are what the
 // diagnostics are about, at the place of their source; they do not keep the
-// others from being used.
-func (f *File) With(rows [][]Row) (*File, diag.List) {
+// others from being used. check says what else is wrong with a tenant, a
+// diag.List or nil; it may be nil. The order of the rows means nothing.
+func (f *File) With(rows [][]Row, check func(Tenant) error) (*File, diag.List) {
 	out := *f
 	out.Tenants = slices.Clip(slices.Clone(f.Tenants))
 	m := newMerger(&out)
+	m.check = check
 	for i, of := range rows {
+		of = slices.Clone(of)
+		slices.SortStableFunc(of, func(a, b Row) int { return strings.Compare(fmt.Sprint(a["id"]), fmt.Sprint(b["id"])) })
 		for _, row := range of {
 			m.add(f.Sources[i], row)
 		}
@@ -131,6 +136,7 @@ type merger struct {
 	listed  map[string]bool   // ids of the file's own tenants
 	ids     map[string]string // by their lower case
 	schemas map[string]string // who has a schema, by database and schema
+	check   func(Tenant) error
 	wrong   diag.List
 }
 
@@ -167,6 +173,10 @@ func (m *merger) add(s Source, row Row) {
 	}
 	if ok && len(r.found) == 0 {
 		r.found = append(r.found, m.conflicts(t)...)
+	}
+	if len(r.found) == 0 && m.check != nil {
+		wrong, _ := errors.AsType[diag.List](m.check(t))
+		r.found = append(r.found, wrong...)
 	}
 	if len(r.found) == 0 {
 		m.take(t)

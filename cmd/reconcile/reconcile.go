@@ -53,6 +53,10 @@ func (a *app) carryOut(ctx context.Context, w *world, saved *reconcile.Plan) (*r
 	if err != nil {
 		return nil, err
 	}
+	if len(w.problems) > 0 {
+		plan.Diagnostics = append(plan.Diagnostics, reconcile.Diagnostics(redactedList(w.problems))...)
+		report.Diagnostics(a.stderr, redactedList(w.problems), nil, a.style())
+	}
 	if saved != nil {
 		if err := a.stale(saved, plan); err != nil {
 			return nil, err
@@ -84,7 +88,7 @@ func (a *app) ending(ctx context.Context, r *reconcile.Report) error {
 	switch {
 	case ctx.Err() != nil:
 		return errors.New("interrupted; every target is as it was or as it should be")
-	case r.Failed() || r.Count(reconcile.ResultSkipped) > 0:
+	case r.Failed() || r.Count(reconcile.ResultSkipped) > 0 || len(r.Plan.Diagnostics) > 0: // rows that are no tenants
 		return exitCode(exitFailed)
 	case r.Plan.Refused != "" || !r.DryRun() && r.Blocked():
 		return exitCode(exitBlocked)

@@ -73,7 +73,7 @@ func (a *app) serve(ctx context.Context, o serveOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	src := &source{session: a.newSession()}
+	src := a.newSource()
 	src.remote, src.spare = true, spareConnections
 	defer func() { err = errors.Join(err, src.close()) }()
 	l := loop.New(src, a.loopOptions(o))

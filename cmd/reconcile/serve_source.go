@@ -1,52 +1,199 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"os"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"tenantry/internal/diag"
 	"tenantry/internal/loop"
+	"tenantry/internal/postgres"
 	"tenantry/reconcile"
 	"tenantry/state"
 )
 
 // source is where the loop of serve gets its world from: the files, read again
-// when they change, and the databases, which stay open.
+// when they change, the databases, which stay open, and the rows of sources,
+// which are read each time.
 type source struct {
 	session
 	options atomic.Pointer[state.Options] // what the tenants file's meaning depends on, for who edits it
+	last    *world                        // what was read last; nil where all has to be read again
+	text    []byte                        // of the tenants file then
+	told    chan struct{}                 // rows may have changed; of capacity 1
+	ears    map[string]ear                // who listens, by database
+}
+
+// An ear listens on the channels of one database.
+type ear struct {
+	database *postgres.DB
+	channels string
+	stop     context.CancelFunc
+}
+
+func (a *app) newSource() *source {
+	return &source{session: a.newSession(), told: make(chan struct{}, 1), ears: make(map[string]ear)}
+}
+
+// close ends listening, and lets go of files and databases.
+func (s *source) close() error {
+	for _, e := range s.ears {
+		e.stop()
+	}
+	return s.session.close()
 }
 
 // Read implements loop.Source.
 func (s *source) Read(ctx context.Context, whole bool) (*loop.World, error) {
-	w, err := s.load()
+	w, err := s.world(whole)
 	if err != nil {
+		s.last = nil
 		return nil, err
 	}
-	s.options.Store(&state.Options{Services: w.project.Names()})
 	if err := s.connect(ctx, w); err != nil {
 		return nil, err
 	}
+	s.listen(w)
 	planner, policy := w.planner(nil), w.desired.Policy
 	out := &loop.World{
-		File: w.file, Desired: w.desired, Planner: planner, Resolve: w.resolve,
+		File: w.file, Desired: w.desired, Planner: planner, Resolve: w.resolveOther, Problems: reconcile.Diagnostics(redactedList(w.problems)),
 		Applier: reconcile.Applier{
 			Databases: planner.Databases, Engine: planner.Engine.Version(), Destructive: policy.Destructive, Parallelism: policy.Parallelism,
 			LockTimeout: policy.LockTimeout, MaxFailures: policy.MaxFailures, Now: time.Now,
 		},
 	}
-	if names := w.desired.Databases(); len(names) > 0 {
+	if names := w.names(); len(names) > 0 {
 		out.Control = w.databases[names[0]]
 	}
 	return out, nil
 }
 
+// world reads the files: all of them, or, where only the tenants file may have
+// changed, that one.
+func (s *source) world(whole bool) (*world, error) {
+	text, err := os.ReadFile(s.app.options.file)
+	if s.last == nil || whole || err != nil {
+		w, err := s.load()
+		if err != nil {
+			return nil, err
+		}
+		s.last, s.text = w, text
+		s.options.Store(&state.Options{Services: w.project.Names(), CheckService: w.project.Check})
+		return w, nil
+	}
+	w := *s.last
+	w.databases = make(map[string]*postgres.DB)
+	if !bytes.Equal(text, s.text) {
+		if w.listed, err = state.Parse(w.app.options.file, text, w.stateOptions()); err != nil {
+			return nil, err
+		}
+		w.revision = ""
+	}
+	w.file = w.listed
+	if err := w.resolve(false); err != nil {
+		return nil, err
+	}
+	s.last, s.text = &w, text
+	return &w, nil
+}
+
 // Next implements loop.Source.
 func (s *source) Next(ctx context.Context) (why string, err error) {
-	change, err := s.files.Next(ctx)
-	return change.String(), err
+	waiting, cancel := context.WithCancel(ctx)
+	var files sync.WaitGroup
+	defer files.Wait()
+	defer cancel()
+	changes := make(chan string, 1)
+	every := s.every()
+	files.Go(func() {
+		if change, ok := s.change(waiting); ok {
+			changes <- change
+		}
+	})
+	var poll <-chan time.Time
+	if every > 0 {
+		poll = time.After(every)
+	}
+	select {
+	case why = <-changes:
+		return why, nil
+	case <-s.told:
+		return "rows changed", nil
+	case <-poll:
+		return "it is time to look at the rows", nil
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// change waits for files to change otherwise than by what was read already, as
+// the server's own edits are.
+func (s *source) change(ctx context.Context) (string, bool) {
+	for {
+		change, err := s.files.Next(ctx)
+		if err != nil {
+			return "", false
+		}
+		text, err := os.ReadFile(s.app.options.file)
+		if slices.Equal(change.Files, []string{s.app.options.file}) && err == nil && bytes.Equal(text, s.text) {
+			continue
+		}
+		s.last = nil
+		return change.String(), true
+	}
+}
+
+// every is how often to look at the rows of sources, or 0 where there are none.
+func (s *source) every() (soonest time.Duration) {
+	if s.last == nil {
+		return 0
+	}
+	for _, of := range s.last.listed.Sources {
+		if soonest == 0 || of.Every < soonest {
+			soonest = of.Every
+		}
+	}
+	return soonest
+}
+
+// listen listens on the channels that the sources name.
+func (s *source) listen(w *world) {
+	channels := make(map[string][]string)
+	for _, of := range w.listed.Sources {
+		if of.Notify != "" && !slices.Contains(channels[of.Database], of.Notify) {
+			channels[of.Database] = append(channels[of.Database], of.Notify)
+		}
+	}
+	for name, e := range s.ears {
+		if e.database != w.databases[name] || e.channels != strings.Join(channels[name], " ") {
+			e.stop()
+			delete(s.ears, name)
+		}
+	}
+	for name, wanted := range channels {
+		if _, listening := s.ears[name]; listening {
+			continue
+		}
+		ctx, stop := context.WithCancel(context.Background())
+		s.ears[name] = ear{w.databases[name], strings.Join(wanted, " "), stop}
+		go w.databases[name].Listen(ctx, wanted, s.tell, func(err error) {
+			s.app.log.Warn("not told of changes of rows, which are looked at every now and then", "error", redacted(err.Error()))
+		})
+	}
+}
+
+// tell says that rows may have changed.
+func (s *source) tell() {
+	select {
+	case s.told <- struct{}{}:
+	default:
+	}
 }
 
 // fileOptions returns what the tenants file's meaning depends on.
@@ -57,8 +204,8 @@ func (s *source) fileOptions() (state.Options, error) {
 	return state.Options{}, loop.ErrNotReady
 }
 
-// resolve returns what would be desired if the tenants file had been another.
-func (w *world) resolve(file *state.File) (*reconcile.Desired, error) {
+// resolveOther returns what would be desired if the tenants file had been another.
+func (w *world) resolveOther(file *state.File) (*reconcile.Desired, error) {
 	d, err := reconcile.Resolve(file, file.Targets(), w.project)
 	if err != nil {
 		return nil, err

@@ -153,9 +153,14 @@ func (s *runbookServer) get(status int, method, path, body string, headers ...st
 	if got != status {
 		s.t.Fatalf("%s %s: status %d, not %d: %s\n%s", method, path, got, status, text, s.log)
 	}
+	return decoded(s.t, text)
+}
+
+func decoded(t testing.TB, text []byte) map[string]any {
+	t.Helper()
 	var out map[string]any
 	if err := json.Unmarshal(text, &out); err != nil {
-		s.t.Fatalf("%s %s: %v: %s", method, path, err, text)
+		t.Fatalf("%v: %s", err, text)
 	}
 	return out
 }

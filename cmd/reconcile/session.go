@@ -98,21 +98,38 @@ func (a *app) inputs(w *world) []string {
 }
 
 // connect gives the world its databases: those that are open already, and new
-// ones. The others are closed.
+// ones. The others are closed. It reads the rows of sources, which may have
+// targets in more databases.
 func (s *session) connect(ctx context.Context, w *world) error {
+	if err := s.openAll(ctx, w); err != nil {
+		return err
+	}
+	if err := w.withRows(ctx); err != nil {
+		return err
+	}
+	for name, p := range s.pools {
+		if !slices.Contains(w.names(), name) {
+			p.Close()
+			delete(s.pools, name)
+		}
+	}
+	return s.openAll(ctx, w)
+}
+
+func (s *session) openAll(ctx context.Context, w *world) error {
 	urls, err := s.urls(ctx, w)
 	if err != nil {
 		return err
 	}
 	parallelism := w.desired.Policy.Parallelism
 	w.spare = s.spare
-	for name, p := range s.pools {
-		if p.url != urls[name] || p.parallelism != parallelism {
+	for name, url := range urls {
+		if p, open := s.pools[name]; open && (p.url != url || p.parallelism != parallelism) {
 			p.Close()
 			delete(s.pools, name)
 		}
 	}
-	for _, name := range w.desired.Databases() {
+	for _, name := range w.names() {
 		if _, open := s.pools[name]; !open {
 			db, err := w.open(ctx, name, urls[name])
 			if err != nil {
@@ -138,7 +155,7 @@ func (s *session) urls(ctx context.Context, w *world) (map[string]string, error)
 	w.embedded = s.embedded
 	defer func() { s.embedded = w.embedded }()
 	urls := make(map[string]string)
-	for _, name := range w.desired.Databases() {
+	for _, name := range w.names() {
 		url, err := w.url(ctx, name)
 		if err != nil {
 			return nil, err

@@ -26,12 +26,16 @@ import (
 // world is everything that the files and flags name.
 type world struct {
 	app       *app
-	file      *state.File
+	listed    *state.File // what the tenants file says by itself
+	file      *state.File // with the tenants of its sources, once their rows were read
 	project   *schema.Project
 	desired   *reconcile.Desired
 	databases map[string]*postgres.DB
 	embedded  *embedded.Server // where one was started
 	spare     int              // connections to each database beside those of a run
+	revision  string           // the git commit of the files, once it is known
+	problems  diag.List        // rows of sources that are left out
+	alike     map[string]error // what is wrong with tenants that have the same services and variables
 }
 
 // load reads the files and checks them, all of them, without a database. An
@@ -41,16 +45,8 @@ func (a *app) load() (*world, error) {
 	if err := w.read(); err != nil {
 		return w, err
 	}
-	targets, err := a.selected(w.file)
-	if err != nil {
-		return w, err
-	}
-	if w.desired, err = reconcile.Resolve(w.file, targets, w.project); err != nil {
-		return w, err
-	}
-	a.override(&w.desired.Policy)
-	w.desired.Revision = revision(filepath.Dir(a.options.file))
-	return w, nil
+	w.listed = w.file
+	return w, w.resolve(false)
 }
 
 // read reads the tenants' file and the project's.
@@ -59,14 +55,19 @@ func (w *world) read() error {
 	var projectErr, err error
 	w.project, projectErr = schema.LoadProject(w.app.projectPath(), os.Getenv)
 	add(&diags, projectErr)
+	w.file, err = state.Load(w.app.options.file, w.stateOptions())
+	add(&diags, err)
+	return diags.Err()
+}
+
+// stateOptions are what the tenants' file's meaning depends on.
+func (w *world) stateOptions() state.Options {
 	options := anyServices
 	options.LookupEnv = os.LookupEnv
 	if w.project != nil {
 		options.Services, options.CheckService = w.project.Names(), w.project.Check
 	}
-	w.file, err = state.Load(w.app.options.file, options)
-	add(&diags, err)
-	return diags.Err()
+	return options
 }
 
 func add(diags *diag.List, err error) {
@@ -166,9 +167,24 @@ func (w *world) run(ctx context.Context, f func(*world) error) (err error) {
 	return f(w)
 }
 
-// connect opens the databases that have targets.
+// connect opens the databases that have targets or sources, and reads the rows
+// of these, which may have targets in more.
 func (w *world) connect(ctx context.Context) error {
-	for _, name := range w.desired.Databases() {
+	if err := w.openAll(ctx); err != nil {
+		return err
+	}
+	if err := w.withRows(ctx); err != nil {
+		return err
+	}
+	return w.openAll(ctx)
+}
+
+// openAll opens the databases that are not open yet.
+func (w *world) openAll(ctx context.Context) error {
+	for _, name := range w.names() {
+		if w.databases[name] != nil {
+			continue
+		}
 		url, err := w.url(ctx, name)
 		if err != nil {
 			return err

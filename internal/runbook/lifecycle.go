@@ -1,8 +1,10 @@
 package runbook
 
 import (
+	"errors"
 	"net/http"
 
+	"tenantry/internal/diag"
 	"tenantry/internal/loop"
 	"tenantry/reconcile"
 	"tenantry/state"
@@ -21,7 +23,15 @@ func (s *Server) setState(to state.TenantState) func(http.ResponseWriter, *http.
 		if s.Writer == nil {
 			return loop.ErrReadOnly
 		}
-		if err := s.Writer.SetState(r.Context(), CallerOf(r.Context()).Name, t.ID, to); err != nil {
+		err = s.Writer.SetState(r.Context(), CallerOf(r.Context()).Name, t.ID, to)
+		var wrong diag.List
+		if errors.As(err, &wrong) && wrong[0].Code == state.CodeUnknownTenant {
+			if t.Defined == nil {
+				return problemf(http.StatusConflict, codeConflict, "nothing asks for the tenant %s any more: its schemas are left alone", t.ID)
+			}
+			return problemf(http.StatusConflict, codeConflict, "the tenant %s comes from the source at %s: change it there", t.ID, t.Defined.Pos)
+		}
+		if err != nil {
 			return err
 		}
 		s.Fleet.Poke("tenant " + t.ID)
