@@ -154,10 +154,13 @@ func (db *DB) migrate(ctx context.Context, tx pgx.Tx) error {
 }
 
 // records returns every record, or those of the schemas named, ordered by schema.
+// A dry run reads what an older reconcile has left, and may not bring it forward:
+// a column that is not there yet is found around the query, with what it means.
 func records(ctx context.Context, tx pgx.Tx, schemas []string, all bool) ([]reconcile.Record, error) {
-	rows, err := tx.Query(ctx, `SELECT schema, tenant, shared, blueprint, structure, objects, token, status, error, applied_at, attempted_at, coalesce(run, ''),
+	rows, err := tx.Query(ctx, `SELECT r.* FROM (VALUES (''::text, ''::text, '{}'::text, 'active'::text, false, ''::text, NULL::timestamptz, false))
+			AS without (name, database, labels, state, protected, home, retired_at, gone), LATERAL (SELECT schema, tenant, shared, blueprint, structure, objects, token, status, error, applied_at, attempted_at, coalesce(run, ''),
 			name, database, labels, state, protected, home, retired_at, gone
-		FROM tenantry.target WHERE $1 OR schema = ANY ($2::text[]) OR home = ANY ($2::text[]) ORDER BY schema COLLATE "C"`, all, schemas)
+		FROM tenantry.target WHERE $1 OR schema = ANY ($2::text[]) OR home = ANY ($2::text[])) r ORDER BY schema COLLATE "C"`, all, schemas)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -48,5 +49,32 @@ func TestANewerControlSchemaIsLeftAlone(t *testing.T) {
 	}
 	if err := db.Prepare(ctx); err == nil || !strings.Contains(err.Error(), "use a newer reconcile") {
 		t.Errorf("no refusal: %v", err)
+	}
+}
+
+// Whoever has only looked since an update still sees what was recorded before it.
+func TestRecordsOfEveryOlderControlSchemaAreRead(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	db, conn := newDB(t)
+	for version, migration := range migrations {
+		if _, err := conn.Exec(ctx, migration); err != nil {
+			t.Fatal(err)
+		}
+		if version == 0 {
+			if _, err := conn.Exec(ctx, `INSERT INTO tenantry.target VALUES ('tenant_acme', 'acme', false, 'b', 's', 'o', 't', 'applied', '', now(), now())`); err != nil {
+				t.Fatal(err)
+			}
+		}
+		err := db.reading(ctx, func(tx pgx.Tx) error {
+			found, err := records(ctx, tx, nil, true)
+			if err == nil && (len(found) != 1 || found[0].Tenant != "acme" || found[0].State != "active" || found[0].Gone) {
+				t.Errorf("version %d: %+v", version+1, found)
+			}
+			return err
+		})
+		if err != nil {
+			t.Errorf("version %d: %v", version+1, err)
+		}
 	}
 }
