@@ -96,9 +96,11 @@ func forbidden(importer, imported string) string {
 		return "no type of Atlas leaves schema"
 	case of(pgxModule) && !is("tenantry/internal/postgres", "tenantry/internal/embedded", "tenantry/internal/pgtest", "tenantry/internal/fleetbench"):
 		return "no type of pgx leaves internal/postgres"
+	case of("ariga.io/atlas-go-sdk") && !is("tenantry/schema/atlascli"):
+		return "only atlascli runs the binary"
 	case of("github.com/lib/pq"):
 		return "pgx is the driver"
-	case of("tenantry/internal/pgtest", "testing") && !is("tenantry/internal/pgtest"):
+	case of("tenantry/internal/pgtest", "tenantry/internal/atlastest", "testing") && !is("tenantry/internal/pgtest", "tenantry/internal/atlastest"):
 		return "it is for tests"
 	}
 	return ""
@@ -114,7 +116,7 @@ func TestDependenciesAreFewWhereTheyShouldBe(t *testing.T) {
 		"tenantry/reconcile":       {pgxModule, "github.com/lib/pq", "tenantry/internal/postgres", "tenantry/internal/embedded", "tenantry/internal/report", "github.com/spf13/cobra"},
 		"tenantry/internal/report": {pgxModule, "github.com/lib/pq", "tenantry/internal/postgres", "github.com/spf13/cobra"},
 		"tenantry/internal/diag":   {atlasModule, pgxModule, "gopkg.in/yaml.v3", "github.com/hashicorp/hcl/v2"},
-		"tenantry/cmd/reconcile":   {"tenantry/internal/pgtest"},
+		"tenantry/cmd/reconcile":   {"tenantry/internal/pgtest", "tenantry/internal/atlastest"},
 	}
 	seen := 0
 	for _, p := range goList(t) {

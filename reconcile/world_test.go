@@ -17,10 +17,14 @@ import (
 	"tenantry/internal/postgres"
 	"tenantry/reconcile"
 	"tenantry/schema"
+	"tenantry/schema/atlascli"
 	"tenantry/state"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+func TestMain(m *testing.M) {
+	atlascli.Become()
+	pgtest.Main(m)
+}
 
 // world is a folder of files and a database of its own.
 type world struct {

@@ -11,8 +11,9 @@ type Engine interface {
 	Version() string
 
 	// Create returns the statements that create the blueprint's schema under
-	// the bench's scratch name, CREATE SCHEMA first. It runs none of them.
-	// What is wrong with the definition is returned as a diag.List.
+	// the bench's scratch name, CREATE SCHEMA first, as far as its HCL says what
+	// is in it. It runs none of them. What is wrong with the definition is
+	// returned as a diag.List.
 	Create(ctx context.Context, bench *Bench, b *Blueprint) ([]Statement, error)
 
 	// Plan returns the statements that lead from what the bench's schema holds

@@ -22,13 +22,9 @@ const nativeVersion = "v1.3.0"
 // Version implements Engine.
 func (Native) Version() string { return "native ariga.io/atlas " + nativeVersion }
 
-// Create implements Engine: the HCL by Atlas, then the SQL sources as they are.
+// Create implements Engine.
 func (Native) Create(ctx context.Context, bench *Bench, b *Blueprint) ([]Statement, error) {
 	desired, err := b.evaluate(bench.Schema, bench.Shared)
-	if err != nil {
-		return nil, err
-	}
-	sql, err := b.sqlStatements()
 	if err != nil {
 		return nil, err
 	}
@@ -40,14 +36,7 @@ func (Native) Create(ctx context.Context, bench *Bench, b *Blueprint) ([]Stateme
 	if err != nil {
 		return nil, fmt.Errorf("atlas: %w", err)
 	}
-	statements, err := planChanges(ctx, drv, changes)
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range sql {
-		statements = append(statements, Statement{SQL: bench.sharedOnBench(s), Transactional: true})
-	}
-	return statements, nil
+	return planChanges(ctx, drv, changes)
 }
 
 // Plan implements Engine: both structures are inspected on the bench, so that

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,18 +84,22 @@ func (p *Planner) Compile(ctx context.Context, b *Blueprint) (*Compiled, error) 
 		return nil, err
 	}
 	defer bench.Close()
-	statements, err := p.Engine.Create(ctx, bench, b)
+	statements, err := p.create(ctx, bench, b)
 	if err != nil {
 		return nil, err
 	}
 	if err := bench.run(ctx, bench.Schema, statements); err != nil {
 		return nil, bench.said(fmt.Errorf("the definition of %s does not work: %w", nameOf(b), err))
 	}
+	completed, err := p.complete(ctx, bench, b)
+	if err != nil {
+		return nil, err
+	}
 	settled, err := bench.settle(ctx)
 	if err != nil {
 		return nil, err
 	}
-	statements = append(statements, settled...)
+	statements = slices.Concat(statements, completed, settled)
 	lines, err := bench.lines(ctx)
 	if err != nil {
 		return nil, err
@@ -108,6 +113,20 @@ func (p *Planner) Compile(ctx context.Context, b *Blueprint) (*Compiled, error) 
 	}
 	p.Remember(c)
 	return c, nil
+}
+
+// create returns what creates the blueprint's schema: the HCL by the engine, then
+// the SQL sources as they are.
+func (p *Planner) create(ctx context.Context, bench *Bench, b *Blueprint) ([]Statement, error) {
+	sql, wrong := b.sqlStatements()
+	statements, err := p.Engine.Create(ctx, bench, b)
+	if err != nil || wrong != nil {
+		return nil, cmp.Or(err, wrong)
+	}
+	for _, s := range sql {
+		statements = append(statements, Statement{SQL: bench.sharedOnBench(s), Transactional: true})
+	}
+	return statements, nil
 }
 
 // bench opens a workbench and lays it out for a blueprint.

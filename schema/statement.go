@@ -133,3 +133,20 @@ func bareIdent(name string) string {
 	}
 	return name
 }
+
+// StatementOf returns a statement of which only the SQL is known. Review says
+// what is dangerous about what it can take apart; of the rest, what throws away
+// rows, or may take them along, is destructive.
+func StatementOf(sql string) Statement {
+	s := Statement{SQL: sql, Transactional: !strings.Contains(sql, "INDEX CONCURRENTLY ")}
+	t := clause(tokensOf(sql))
+	for _, verb := range []string{"TRUNCATE", "DELETE", "UPDATE", "MERGE", "DROP SCHEMA", "DROP EXTENSION", "DROP OWNED", "DROP DATABASE"} {
+		if _, ok := t.starts(strings.Fields(verb)...); ok {
+			s.Hazards = []Hazard{{Code: HazardDestructive, Message: strings.ToLower(verb) + " throws data away"}}
+		}
+	}
+	if _, drops := t.starts("DROP"); drops && t.has("CASCADE") && len(s.Hazards) == 0 {
+		s.Hazards = []Hazard{{Code: HazardDestructive, Message: "takes along what depends on it, columns too"}}
+	}
+	return s
+}

@@ -33,6 +33,8 @@ type Bench struct {
 	Schema string            // the scratch name of the schema being worked on
 	Shared map[string]string // the scratch name of each shared service's schema
 
+	nonce   string
+	shared  []*Compiled       // what the shared schemas were built from
 	printed map[string]string // the shared schemas' names as PostgreSQL prints them
 	known   []Line            // what lines returned, until a statement is run
 }
@@ -46,7 +48,10 @@ func (b *Bench) ExecContext(ctx context.Context, query string, args ...any) (sql
 // layOut prepares a workbench. The nonce makes its names unique on the server:
 // twelve hex digits that no other run will come to.
 func layOut(ctx context.Context, wb Workbench, nonce string, shared []*Compiled) (*Bench, error) {
-	b := &Bench{Workbench: wb, Schema: "tenantry_scratch_" + nonce + "_t", Shared: make(map[string]string), printed: make(map[string]string)}
+	b := &Bench{
+		Workbench: wb, Schema: "tenantry_scratch_" + nonce + "_t", Shared: make(map[string]string),
+		nonce: nonce, shared: shared, printed: make(map[string]string),
+	}
 	for i, c := range shared {
 		name := fmt.Sprintf("tenantry_scratch_%s_s%04d", nonce, i) // none begins another
 		if err := b.build(ctx, name, c.Create); err != nil {

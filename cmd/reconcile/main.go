@@ -4,13 +4,19 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"tenantry/schema/atlascli"
 )
 
-func main() { os.Exit(realMain()) }
+func main() {
+	atlascli.Become()
+	os.Exit(realMain())
+}
 
 // realMain is main for tests too: it returns the exit code.
 func realMain() int {
@@ -27,5 +33,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	return a.exit(root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	return a.exit(errors.Join(err, a.tools.close()))
 }

@@ -20,6 +20,7 @@ type app struct {
 	options        options
 	log            *slog.Logger
 	apply          string // the command line that does what a dry run shows
+	tools          tools
 }
 
 // options are the flags.
@@ -37,7 +38,7 @@ type options struct {
 	watch, remote                bool
 	poll                         time.Duration
 	allowDestructive, adopt      bool
-	engine                       string
+	engine, atlas                string
 	quiet, verbose, noColor      bool
 	logFormat                    string
 }
@@ -127,7 +128,8 @@ func (a *app) fileFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.tenants, "tenant", nil, "only the tenant of this `id`; repeatable")
 	f.StringArrayVar(&o.excludes, "exclude", nil, "not the tenant of this `id`; repeatable")
 	f.StringArrayVar(&o.selectors, "selector", nil, "only tenants with this label, as `key=value`; repeatable")
-	f.StringVar(&o.engine, "engine", "native", "the planning engine: native")
+	f.StringVar(&o.engine, "engine", engineNative, "the planning engine: native, or cli for the Atlas binary")
+	f.StringVar(&o.atlas, "atlas", "", "the Atlas binary's `path`, for --engine cli (default atlas in $PATH)")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no progress on stderr")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "say more")
 	f.StringVar(&o.logFormat, "log-format", "text", "the log on stderr: text or json")
@@ -165,7 +167,7 @@ func (a *app) policyFlags(f *pflag.FlagSet) {
 // The values of the flags that have a few.
 var (
 	outputs    = []string{"text", "json", "markdown", "sql", "sarif"}
-	engines    = []string{"native"}
+	engines    = []string{engineNative, engineCLI}
 	logFormats = []string{"text", "json"}
 )
 

@@ -19,9 +19,11 @@ import (
 	"tenantry/internal/embedded"
 	"tenantry/internal/memdir"
 	"tenantry/internal/pgtest"
+	"tenantry/schema/atlascli"
 )
 
 func TestMain(m *testing.M) {
+	atlascli.Become()
 	testscript.Main(withServer{m}, map[string]func(){
 		"reconcile": func() { os.Exit(realMain()) },
 	})

@@ -101,6 +101,9 @@ func (a *app) inputs(w *world) []string {
 // ones. The others are closed. It reads the rows of sources, which may have
 // targets in more databases.
 func (s *session) connect(ctx context.Context, w *world) error {
+	if err := s.app.openEngine(ctx); err != nil {
+		return err
+	}
 	if err := s.openAll(ctx, w); err != nil {
 		return err
 	}

@@ -170,6 +170,9 @@ func (w *world) run(ctx context.Context, f func(*world) error) (err error) {
 // connect opens the databases that have targets or sources, and reads the rows
 // of these, which may have targets in more.
 func (w *world) connect(ctx context.Context) error {
+	if err := w.app.openEngine(ctx); err != nil {
+		return err
+	}
 	if err := w.openAll(ctx); err != nil {
 		return err
 	}
@@ -296,7 +299,7 @@ func (w *world) planner(progress func(reconcile.Event)) *reconcile.Planner {
 		databases[name] = db
 	}
 	return &reconcile.Planner{
-		Engine: schema.Native{}, Databases: databases, ToolVersion: version(), Nonce: nonce, Progress: progress,
+		Engine: w.app.tools.engine, Databases: databases, ToolVersion: version(), Nonce: nonce, Progress: progress,
 		AllowDestructive: w.desired.Policy.Destructive == state.DestructiveAllow,
 		Adopt:            w.app.options.adopt,
 		Workbench: func(ctx context.Context, db reconcile.Database, dev string) (schema.Workbench, error) {

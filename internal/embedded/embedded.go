@@ -30,6 +30,8 @@ type Options struct {
 	// Bin is the folder with PostgreSQL's programs. Empty means to look for the newest on this machine, and to fetch
 	// one where there is none.
 	Bin string
+	// Major is the major version of PostgreSQL that new data is to be made by. Zero means the newest.
+	Major int
 	// Log receives a line about whatever takes time. Nil is silence.
 	Log func(format string, args ...any)
 	// Settings are more PostgreSQL settings, by name. They count for the process that starts the server; one that joins

@@ -36,6 +36,10 @@ func (s *Server) binaries(ctx context.Context) (Binaries, error) {
 	if err != nil {
 		return Binaries{}, err
 	}
+	made := major != 0
+	if !made {
+		major = s.options.Major
+	}
 	bin, err := find(ctx, s.home.user, s.options.Bin, major)
 	if errors.Is(err, errNotFound) && s.options.Bin == "" {
 		var failure error
@@ -44,7 +48,7 @@ func (s *Server) binaries(ctx context.Context) (Binaries, error) {
 		}
 		err = fmt.Errorf("%w, and fetching one failed: %w; %s", err, failure, advice(major))
 	}
-	if err != nil && major != 0 {
+	if err != nil && made {
 		err = fmt.Errorf("the data in %s was made by PostgreSQL %d, which alone can serve it: %w", s.home.dir, major, err)
 	}
 	return bin, err
