@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"tenantry/schema"
 	"tenantry/state"
@@ -23,7 +23,9 @@ type Applier struct {
 	Parallelism int           // targets at once per database
 	LockTimeout time.Duration // for each target
 	MaxFailures int           // stop beginning targets after so many failed
-	Progress    func(Event)   // may be nil; called from several goroutines
+	Waves       []state.Wave  // what is to be between them; may be nil
+	Pause       func(ctx context.Context, d time.Duration)
+	Progress    func(Event) // may be nil; called from several goroutines
 	Now         func() time.Time
 }
 
@@ -39,7 +41,6 @@ func (a *Applier) Apply(ctx context.Context, plan *Plan, run Run) (*Report, erro
 		return refused(plan, run), nil
 	}
 	r := &Report{Plan: plan, RunID: run.ID, Outcomes: make([]Outcome, len(plan.Targets)), Started: run.Started}
-	group, groupCtx := errgroup.WithContext(ctx)
 	databases := make(map[string][]int)
 	for i, t := range plan.Targets {
 		databases[t.Database] = append(databases[t.Database], i)
@@ -49,10 +50,10 @@ func (a *Applier) Apply(ctx context.Context, plan *Plan, run Run) (*Report, erro
 	for i := range plan.Steps {
 		work.steps[plan.Steps[i].ID] = &plan.Steps[i]
 	}
-	for name, indexes := range databases {
-		group.Go(func() error { return work.database(groupCtx, a.Databases[name], indexes) })
+	for _, name := range slices.Sorted(maps.Keys(databases)) {
+		work.parts = append(work.parts, &part{db: a.Databases[name], indexes: databases[name]})
 	}
-	err := group.Wait()
+	err := work.all(ctx)
 	r.Duration = a.Now().Sub(run.Started)
 	return r, err
 }
@@ -84,40 +85,13 @@ type applying struct {
 	run      Run
 	steps    map[string]*Step
 	outcomes []Outcome // a slot for each target: no lock is needed
+	parts    []*part   // by database
 	failures atomic.Int64
 	done     atomic.Int64
-}
 
-// database applies the plan to one database: its shared services, then wave by
-// wave.
-func (a *applying) database(ctx context.Context, db Database, indexes []int) error {
-	pending := a.settle(indexes)
-	if opened, err := a.open(ctx, db, indexes, len(pending)); err != nil || !opened {
-		return err
-	}
-	for len(pending) > 0 {
-		wave := a.plan.Targets[pending[0]].Wave
-		for _, i := range pending {
-			wave = min(wave, a.plan.Targets[i].Wave)
-		}
-		var now, later []int
-		for _, i := range pending {
-			if a.plan.Targets[i].Wave == wave {
-				now = append(now, i)
-			} else {
-				later = append(later, i)
-			}
-		}
-		if cause := a.sharedFailure(indexes); wave >= 0 && cause != "" {
-			for _, i := range now {
-				a.finish(i, Outcome{Result: ResultSkipped, Error: cause})
-			}
-		} else {
-			a.wave(ctx, db, now)
-		}
-		pending = later
-	}
-	return a.close(context.WithoutCancel(ctx), db, indexes)
+	limit  int64        // how many of the wave may fail, 0 for any number
+	failed atomic.Int64 // how many of the wave have
+	stop   string       // why no more waves are begun, or ""
 }
 
 // settle gives the targets that nothing is to be done for their outcome, and
@@ -254,6 +228,10 @@ func (a *applying) attempt(ctx context.Context, db Database, it *item) bool {
 		a.finish(it.index, a.outcomes[it.index]) // skipped
 		return true
 	}
+	if a.limit > 0 && a.failed.Load() >= a.limit {
+		a.finish(it.index, Outcome{Result: ResultSkipped, Error: a.tooMany()})
+		return true
+	}
 	if it.attempt > 0 && !wait(ctx, it.attempt) {
 		return true
 	}
@@ -293,7 +271,7 @@ func (a *applying) attempt(ctx context.Context, db Database, it *item) bool {
 	case it.attempt < attempts && (errors.Is(err, ErrBusy) || db.Retryable(err)):
 		return false
 	default:
-		a.failed(ctx, db, it, w, err)
+		a.fail(ctx, db, it, w, err)
 	}
 	return true
 }
@@ -315,8 +293,9 @@ func (a *applying) name(w *Work, t *PlannedTarget) {
 	}
 }
 
-func (a *applying) failed(ctx context.Context, db Database, it *item, w Work, err error) {
+func (a *applying) fail(ctx context.Context, db Database, it *item, w Work, err error) {
 	a.failures.Add(1)
+	a.failed.Add(1)
 	cause := err.Error()
 	r := w.Target
 	r.Status = StatusFailed

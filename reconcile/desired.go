@@ -43,10 +43,11 @@ type Target struct {
 type Desired struct {
 	Targets  []Target // shared services first, then tenants in the order of the file
 	Policy   state.Policy
-	Revision string // the git commit of the files, or ""
-	Digest   string // "sha256:…" of everything that Targets says
-	Partial  bool   // only some of the tenants were asked for
-	Adopt    bool   // schemas that were never managed are taken over, whatever the file says
+	Waves    []state.Wave // what the file says of each wave
+	Revision string       // the git commit of the files, or ""
+	Digest   string       // "sha256:…" of everything that Targets says
+	Partial  bool         // only some of the tenants were asked for
+	Adopt    bool         // schemas that were never managed are taken over, whatever the file says
 }
 
 // Blueprints returns the distinct blueprints, shared services' first, each with
@@ -104,7 +105,7 @@ func Resolve(file *state.File, targets []state.Target, project *schema.Project) 
 			r.shared = append(r.shared, b)
 		}
 	}
-	d := &Desired{Policy: file.Policy, Partial: len(targets) < len(file.Targets())}
+	d := &Desired{Policy: file.Policy, Waves: file.Rollout, Partial: len(targets) < len(file.Targets())}
 	waves := wavesOf(file, targets)
 	for i, t := range targets {
 		b := r.blueprint(t)
@@ -211,33 +212,35 @@ func (r *resolver) blueprint(t state.Target) *schema.Blueprint {
 	return b
 }
 
-// wavesOf returns the wave of each target: the first of the file's rollout that
-// takes it, in the order of the file. The last wave takes whoever is left, and
-// shared services go before all.
+// wavesOf returns the wave of each target: that of its tenant, which is the first
+// of the file's rollout that takes it, in the order of the file, whoever was
+// selected. Who is left goes last, and shared services go before all.
 func wavesOf(file *state.File, targets []state.Target) []int {
-	waves := make([]int, len(targets))
-	tenants := 0
-	for i, t := range targets {
-		waves[i] = len(file.Rollout) // not yet taken
-		if t.Shared() {
-			waves[i] = -1
-		} else {
-			tenants++
-		}
-	}
-	taken := 0
+	of := make(map[string]int, len(file.Tenants))
 	for w, wave := range file.Rollout {
-		for i, t := range targets {
-			if waves[i] != len(file.Rollout) {
+		counted := 0
+		for _, t := range file.Tenants {
+			if _, taken := of[t.ID]; taken {
 				continue
 			}
 			byLabel := len(wave.Match) > 0 && matches(t.Labels, wave.Match)
-			byPercent := wave.Percent > 0 && taken*100 < wave.Percent*tenants
-			if byLabel || byPercent {
-				waves[i] = w
-				taken++
+			byPercent := wave.Percent > 0 && len(of)*100 < wave.Percent*len(file.Tenants)
+			if byLabel || byPercent || counted < wave.Count {
+				of[t.ID] = w
+				counted++
 			}
 		}
+	}
+	waves := make([]int, len(targets))
+	for i, t := range targets {
+		w, taken := of[t.Tenant]
+		switch {
+		case t.Shared():
+			w = -1
+		case !taken:
+			w = len(file.Rollout)
+		}
+		waves[i] = w
 	}
 	return waves
 }

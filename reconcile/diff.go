@@ -141,7 +141,7 @@ func (c *Change) compare() {
 		}
 	case c.Record == nil || c.Record.Blueprint == "":
 		c.Action, c.Reason = ActionChange, ReasonFirstSeen
-	case c.From != c.Record.Fingerprint:
+	case c.From != c.Record.Fingerprint && c.Record.Status != StatusBetween: // what an interrupted step has left is no drift
 		c.Action, c.Reason = ActionChange, ReasonDrifted
 	default:
 		c.Action, c.Reason = ActionChange, ReasonDefinitionChanged

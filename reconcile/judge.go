@@ -43,6 +43,7 @@ func (d *databasePlanner) target(c *Change, class *class, i int) PlannedTarget {
 	if c.Target.Source.File != "" {
 		t.Source = &c.Target.Source
 	}
+	t.live = c.Exists && (c.Record == nil || c.Record.Home == "")
 	if r := c.Record; r != nil {
 		t.recorded = r.Home == ""
 		t.gone = c.Action == ActionOrphaned && !r.Gone
@@ -120,6 +121,9 @@ func (d *databasePlanner) judge(t *PlannedTarget, c *Change, step *Step) {
 		t.as = recordAs(c, status)
 	case c.Reason == ReasonFirstSeen && !d.desired.Adopt && !c.Target.Adopt && c.From != (schema.Fingerprint{}):
 		t.Action = ActionBlocked
+	case c.Reason == ReasonDrifted && d.desired.Policy.Drift == state.DriftReport:
+		t.Action = ActionBlocked
+		t.Diagnostics = append(t.Diagnostics, Diagnostic{Severity: diag.Warning, Code: "drift-reported", Message: "it is not as it was left, and left so by policy.drift: report"})
 	case c.protected() && (c.Action == ActionRetire || step.Destructive()):
 		t.Action, t.Reason = ActionBlocked, ReasonProtected
 		t.as = c.lifted()

@@ -21,6 +21,9 @@ type Database interface {
 	// Ask puts questions to the rows of a schema: templates of read-only queries for
 	// one boolean each. It takes little time, and answers unknown rather than more.
 	Ask(ctx context.Context, schema string, questions []string) ([]Answer, error)
+	// Check runs a query for one boolean, a template, in a transaction that changes
+	// nothing. It returns an error where that is not true.
+	Check(ctx context.Context, schema, query string) error
 	// Workbench opens a workbench in this database.
 	Workbench(ctx context.Context) (schema.Workbench, error)
 	// Compiled returns those of the digests that are stored as compiled by this

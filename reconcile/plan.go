@@ -177,6 +177,8 @@ type PlannedTarget struct {
 	// settled says that it is on record too.
 	token   string
 	settled bool
+	// live says that there is such a schema, and not only as what is retired.
+	live bool
 	// fails is what its rows do not allow.
 	fails []string
 }

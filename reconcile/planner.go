@@ -36,6 +36,7 @@ type Event struct {
 	Target   *PlannedTarget // for PhaseApplied
 	Outcome  *Outcome       // for PhaseApplied
 	Done     int            // of Total, where Total is not 0
+	Note     string         // for PhaseBetween: what is waited for, or why no more is begun
 	Total    int
 }
 
@@ -47,6 +48,7 @@ const (
 	PhaseCompiling Phase = "compiling"
 	PhasePlanning  Phase = "planning"
 	PhaseApplied   Phase = "applied"
+	PhaseBetween   Phase = "between" // two waves
 )
 
 // Plan observes every database that has targets and plans, once per class. An

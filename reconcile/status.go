@@ -157,7 +157,7 @@ func stateOf(c *Change) State {
 		return StateRetired
 	case c.Action == ActionNone:
 		return StateInSync
-	case c.Record != nil && c.Record.Status == StatusFailed:
+	case c.Record != nil && (c.Record.Status == StatusFailed || c.Record.Status == StatusBetween && c.Record.Error != ""):
 		return StateFailing
 	case c.Action == ActionCreate:
 		return StateMissing

@@ -45,7 +45,7 @@ const (
 	CodeInvalidDatabase    = "invalid-database"    // both url and url_file
 	CodeUnsetVariable      = "unset-variable"      // ${NAME} that the environment does not have
 	CodeInvalidVariable    = "invalid-variable"    // "${" without "}", or with something else than a name
-	CodeInvalidWave        = "invalid-wave"        // not exactly one of match and percent
+	CodeInvalidWave        = "invalid-wave"        // not exactly one of match, percent and count
 
 	// Its tenants.
 	CodeNoTenants        = "no-tenants"        // an empty fleet that is not said to be meant

@@ -20,11 +20,16 @@
 //	  lock_timeout: 3s                  # 1ms to 1h
 //	  parallelism: 4                    # 1 to 64
 //	  max_failures: 5                   # 1 and more
+//	  drift: heal                       # heal | report
 //	  retire_after: 30d                 # 0d to 3650d, or hours: how long what is retired is kept
 //	  max_removals: 0                   # retirements and renames in one run
 //	  max_changes: 500                  # schemas that one run may touch; without it, any number
 //	rollout:                            # waves, in order; the last takes whoever is left
 //	  - match: {ring: canary}           # either labels that a tenant must carry
+//	    pause: 5m                       # before the next wave, 1ms to 24h
+//	    check: SELECT count(*) > 0 FROM users # must be true of each of its tenants by then
+//	    max_failures: 1                 # 1 and more; without it what the policy says
+//	  - count: 10                       # or a number of those that are left
 //	  - percent: 100                    # or a share of all tenants, 1 to 100
 //	allow_empty: false                  # whether an empty list of tenants is meant
 //	from:                               # more tenants: one source, or a list of them

@@ -98,6 +98,7 @@ func (p *printer) policy(policy Policy) {
 	if policy.MaxChanges > 0 {
 		p.printf("  max_changes: %d", policy.MaxChanges)
 	}
+	p.printf("  drift: %s", scalar(string(policy.Drift)))
 }
 
 // rollout writes the waves.
@@ -107,10 +108,22 @@ func (p *printer) rollout(waves []Wave) {
 	}
 	p.printf("rollout:")
 	for _, w := range waves {
-		if len(w.Match) > 0 {
+		switch {
+		case len(w.Match) > 0:
 			p.printf("  - match: %s", flowMap(w.Match))
-		} else {
+		case w.Count > 0:
+			p.printf("  - count: %d", w.Count)
+		default:
 			p.printf("  - percent: %d", w.Percent)
+		}
+		if w.Pause > 0 {
+			p.printf("    pause: %s", scalar(w.Pause.String()))
+		}
+		if w.Check != "" {
+			p.printf("    check: %s", scalar(w.Check))
+		}
+		if w.MaxFailures > 0 {
+			p.printf("    max_failures: %d", w.MaxFailures)
 		}
 	}
 }

@@ -25,9 +25,14 @@ policy:
   max_failures: 5
   retire_after: 30d
   max_removals: 0
+  drift: heal
 rollout:
   - match: {ring: canary}
+    pause: 5m0s
+    check: "SELECT count(*) > 0 FROM users"
+    max_failures: 1
   - percent: 25
+  - count: 10
   - percent: 100
 tenants:
   - acme

@@ -73,7 +73,7 @@ func TestTheShortFormTakesItsServicesFromTheOptions(t *testing.T) {
 	want := &File{
 		Databases: []Database{{Name: "main"}},
 		Defaults:  Defaults{Database: "main", Schema: "tenant_{id}", Services: []string{"identity", "learn"}},
-		Policy:    Policy{Destructive: DestructiveDeny, LockTimeout: 3 * time.Second, Parallelism: 4, MaxFailures: 5, RetireAfter: 720 * time.Hour},
+		Policy:    Policy{Destructive: DestructiveDeny, LockTimeout: 3 * time.Second, Parallelism: 4, MaxFailures: 5, RetireAfter: 720 * time.Hour, Drift: DriftHeal},
 		Tenants: []Tenant{
 			{ID: "acme", Database: "main", Schema: "tenant_{id}", Services: []string{"identity", "learn"}},
 			{ID: "globex", Database: "main", Schema: "tenant_{id}", Services: []string{"identity", "learn"}},
@@ -115,7 +115,11 @@ policy:
   max_failures: 5
 rollout:                            # waves, in order; the last takes whoever is left
   - match: {ring: canary}
+    pause: 5m
+    check: SELECT count(*) > 0 FROM users
+    max_failures: 1
   - percent: 25
+  - count: 10
   - percent: 100
 tenants:
   - acme
@@ -137,7 +141,10 @@ func TestTheLongFormSaysEverything(t *testing.T) {
 		Shared:    []string{"identity"},
 		Defaults:  Defaults{Database: "main", Schema: "tenant_{id}", Services: all},
 		Policy:    DefaultPolicy,
-		Rollout:   []Wave{{Match: map[string]string{"ring": "canary"}}, {Percent: 25}, {Percent: 100}},
+		Rollout: []Wave{
+			{Match: map[string]string{"ring": "canary"}, Pause: 5 * time.Minute, Check: "SELECT count(*) > 0 FROM users", MaxFailures: 1},
+			{Percent: 25}, {Count: 10}, {Percent: 100},
+		},
 		Tenants: []Tenant{
 			{ID: "acme", Services: all, Database: "main", Schema: "tenant_{id}"},
 			{

@@ -2,6 +2,7 @@ package state
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -14,6 +15,9 @@ const (
 	maxTimeout = time.Hour
 )
 
+// maxPause is the longest pause between two waves.
+const maxPause = 24 * time.Hour
+
 // maxParallelism bounds how many targets of a database are worked on at once.
 const maxParallelism = 64
 
@@ -25,6 +29,7 @@ func (r *reader) policy(n *yaml.Node) {
 		field{"lock_timeout", func(n *yaml.Node) { p.LockTimeout = r.duration(n, `"lock_timeout"`) }},
 		field{"parallelism", func(n *yaml.Node) { p.Parallelism, _ = r.within(n, `"parallelism"`, 1, maxParallelism) }},
 		field{"max_failures", func(n *yaml.Node) { p.MaxFailures, _ = r.within(n, `"max_failures"`, 1, math.MaxInt32) }},
+		field{"drift", func(n *yaml.Node) { p.Drift = r.drift(n) }},
 		field{"retire_after", func(n *yaml.Node) { p.RetireAfter = r.days(n, `"retire_after"`) }},
 		field{"max_removals", func(n *yaml.Node) { p.MaxRemovals, _ = r.within(n, `"max_removals"`, 0, math.MaxInt32) }},
 		field{"max_changes", func(n *yaml.Node) { p.MaxChanges, _ = r.within(n, `"max_changes"`, 1, math.MaxInt32) }},
@@ -37,8 +42,19 @@ func (r *reader) destructive(n *yaml.Node) Destructive {
 	return Destructive(v)
 }
 
+// drift reads what becomes of a schema that is not as it was left.
+func (r *reader) drift(n *yaml.Node) Drift {
+	v, _ := r.oneOf(n, `"drift"`, string(DriftHeal), string(DriftReport))
+	return Drift(v)
+}
+
 // duration reads a timeout.
 func (r *reader) duration(n *yaml.Node, what string) time.Duration {
+	return r.durationUpTo(n, what, maxTimeout)
+}
+
+// durationUpTo reads a duration of 1ms and more.
+func (r *reader) durationUpTo(n *yaml.Node, what string, longest time.Duration) time.Duration {
 	s, ok := r.value(n, what)
 	if !ok {
 		return 0
@@ -52,8 +68,8 @@ func (r *reader) duration(n *yaml.Node, what string) time.Duration {
 		} else {
 			r.hintf("such as 500ms, 3s or 1m30s")
 		}
-	case d < minTimeout || d > maxTimeout:
-		r.errorf(r.pos(n), CodeInvalidDuration, "%s is %s, but must be 1ms to 1h", what, d)
+	case d < minTimeout || d > longest:
+		r.errorf(r.pos(n), CodeInvalidDuration, "%s is %s, but must be 1ms to %dh", what, d, longest/time.Hour)
 	default:
 		return d
 	}
@@ -68,18 +84,31 @@ func (r *reader) rollout(n *yaml.Node) {
 	}
 }
 
-// wave reads one wave, which is either some labels or a share.
+// wave reads one wave, which is either some labels, a share or a number.
 func (r *reader) wave(n *yaml.Node) Wave {
 	w := Wave{Pos: r.pos(n)}
 	fields := 0
 	ok := r.object(n, "a wave",
 		field{"match", func(n *yaml.Node) { fields++; w.Match = r.match(n) }},
 		field{"percent", func(n *yaml.Node) { fields++; w.Percent, _ = r.within(n, `"percent"`, 1, 100) }},
+		field{"count", func(n *yaml.Node) { fields++; w.Count, _ = r.within(n, `"count"`, 1, math.MaxInt32) }},
+		field{"pause", func(n *yaml.Node) { w.Pause = r.durationUpTo(n, `"pause"`, maxPause) }},
+		field{"check", func(n *yaml.Node) { w.Check = r.check(n) }},
+		field{"max_failures", func(n *yaml.Node) { w.MaxFailures, _ = r.within(n, `"max_failures"`, 1, math.MaxInt32) }},
 	)
 	if ok && fields != 1 {
-		r.errorf(w.Pos, CodeInvalidWave, "a wave has either match or percent")
+		r.errorf(w.Pos, CodeInvalidWave, "a wave has one of match, percent and count")
 	}
 	return w
+}
+
+// check reads a query. It may have several lines.
+func (r *reader) check(n *yaml.Node) string {
+	s, ok := r.text(n, `"check"`)
+	if ok && strings.TrimSpace(s) == "" {
+		r.errorf(r.pos(n), CodeEmptyValue, `"check" is empty`)
+	}
+	return s
 }
 
 // match reads the labels that a wave asks for.

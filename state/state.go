@@ -106,7 +106,16 @@ type Policy struct {
 	RetireAfter time.Duration // how long a retired schema is kept before it may be purged
 	MaxRemovals int           // retirements and renames in one run; more, and nothing runs
 	MaxChanges  int           // targets that one run may touch; 0 for any number
+	Drift       Drift
 }
+
+// Drift says what becomes of a schema that is not as it was left.
+type Drift string
+
+const (
+	DriftHeal   Drift = "heal"   // it is made again what it should be
+	DriftReport Drift = "report" // it is left as it is, and reported
+)
 
 // DefaultPolicy is the policy where the file has none.
 var DefaultPolicy = Policy{
@@ -115,14 +124,21 @@ var DefaultPolicy = Policy{
 	Parallelism: 4,
 	MaxFailures: 5,
 	RetireAfter: 30 * 24 * time.Hour,
+	Drift:       DriftHeal,
 }
 
 // Wave is a part of the fleet that goes together: either the tenants that carry
-// all labels of Match, or Percent of all tenants.
+// all labels of Match, or as many more as make Percent of all tenants, or the
+// next Count of them.
 type Wave struct {
 	Match   map[string]string
 	Percent int
-	Pos     diag.Pos
+	Count   int
+
+	Pause       time.Duration // before the next wave begins
+	Check       string        // SQL for one boolean, which must be true of each tenant of the wave before the next begins; or ""
+	MaxFailures int           // stop after so many of the wave have failed; 0 for what the policy says
+	Pos         diag.Pos
 }
 
 // Tenant is an entry of the file's list of tenants.

@@ -28,7 +28,7 @@ func TestTargetsAreSharedServicesThenTenants(t *testing.T) {
 	if diff := cmp.Diff(want, schemas(targets)); diff != "" {
 		t.Error(diff)
 	}
-	if globex := targets[3]; globex.Shared() || globex.Vars["region"] != "eu" || globex.Labels["plan"] != "gold" || globex.Pos.Line != 22 {
+	if globex := targets[3]; globex.Shared() || globex.Vars["region"] != "eu" || globex.Labels["plan"] != "gold" || globex.Pos.Line != 26 {
 		t.Errorf("globex: %+v", globex)
 	}
 	if identity := targets[0]; !identity.Shared() || identity.Service != "identity" || identity.Pos.Line != 6 {

@@ -65,7 +65,7 @@ func (s *source) Read(ctx context.Context, whole bool) (*loop.World, error) {
 		File: w.file, Desired: w.desired, Planner: planner, Resolve: w.resolveOther, Problems: reconcile.Diagnostics(redactedList(w.problems)),
 		Applier: reconcile.Applier{
 			Databases: planner.Databases, Engine: planner.Engine.Version(), Destructive: policy.Destructive, Parallelism: policy.Parallelism,
-			LockTimeout: policy.LockTimeout, MaxFailures: policy.MaxFailures, Now: time.Now,
+			LockTimeout: policy.LockTimeout, MaxFailures: policy.MaxFailures, Waves: w.desired.Waves, Now: time.Now,
 		},
 	}
 	if names := w.names(); len(names) > 0 {

@@ -6,14 +6,18 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"tenantry/reconcile"
 	"tenantry/schema"
 )
 
-// askingTime bounds how long a target's rows are looked at.
-const askingTime = "10s"
+// How long a target's rows are looked at for a probe, and for a wave's check.
+const (
+	askingTime   = "10s"
+	checkingTime = "60s"
+)
 
 // Ask implements reconcile.Database: one round trip, and where one of the
 // questions fails, one more for each.
@@ -71,6 +75,28 @@ func (db *DB) ask(ctx context.Context, name string, questions []string) ([]recon
 		return []reconcile.Answer{reconcile.AnswerRefused}, nil
 	}
 	return []reconcile.Answer{reconcile.AnswerUnknown}, nil
+}
+
+// Check implements reconcile.Database.
+func (db *DB) Check(ctx context.Context, name, query string) error {
+	var holds *bool
+	err := pgx.BeginTxFunc(ctx, db.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if err := simple(ctx, tx.Conn(), "SET LOCAL search_path = "+schema.QuoteIdent(name)+", public; SET LOCAL statement_timeout = '"+checkingTime+"'"); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, schema.Render(query, name)).Scan(&holds)
+	})
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return errors.New("it returned no row")
+	case err != nil:
+		return db.wrap(err)
+	case holds == nil:
+		return errors.New("it returned NULL")
+	case !*holds:
+		return errors.New("it returned false")
+	}
+	return nil
 }
 
 func yesOrNo(value []byte) reconcile.Answer {

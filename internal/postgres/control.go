@@ -266,11 +266,11 @@ func (db *DB) Record(ctx context.Context, run reconcile.Run, records []reconcile
 }
 
 // RecordFailure implements reconcile.Database. What the target was last brought
-// to stays on record.
+// to stays on record, and that it is between the old and the new.
 func (db *DB) RecordFailure(ctx context.Context, run reconcile.Run, r reconcile.Record, cause string) error {
 	_, err := db.pool.Exec(ctx, `INSERT INTO tenantry.target (schema, tenant, shared, blueprint, structure, objects, token, status, error, attempted_at, run)
 		VALUES ($1, $2, $3, '', '', '', '', $4, $5, clock_timestamp(), $6)
-		ON CONFLICT (schema) DO UPDATE SET status = excluded.status, error = excluded.error, attempted_at = excluded.attempted_at, run = excluded.run`,
+		ON CONFLICT (schema) DO UPDATE SET status = CASE tenantry.target.status WHEN 'between' THEN 'between' ELSE excluded.status END, error = excluded.error, attempted_at = excluded.attempted_at, run = excluded.run`,
 		r.Schema, r.Tenant, r.Shared, string(r.Status), cause, run.ID)
 	return db.wrap(err)
 }

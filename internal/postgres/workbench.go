@@ -71,6 +71,22 @@ func openWorkbench(ctx context.Context, config *pgx.ConnConfig) (*workbench, err
 	return wb, nil
 }
 
+// ExecContext says in errors all that PostgreSQL says: which objects are in the
+// way is in the details.
+func (wb *workbench) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	result, err := wb.Tx.ExecContext(ctx, query, args...)
+	if err != nil {
+		err = &saidError{err}
+	}
+	return result, err
+}
+
+type saidError struct{ error }
+
+func (e *saidError) Error() string { return Message(e.error) }
+
+func (e *saidError) Unwrap() error { return e.error }
+
 // Lines implements schema.Workbench.
 func (wb *workbench) Lines(ctx context.Context, name string) ([]schema.Line, error) {
 	rows, err := wb.QueryContext(ctx, "SELECT * FROM "+wb.lookers+".lines($1)", name)

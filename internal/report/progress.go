@@ -45,6 +45,8 @@ func (p *Progress) Event(e reconcile.Event) {
 		}
 	}
 	switch {
+	case e.Note != "":
+		p.note(e.Note)
 	case p.terminal:
 		p.rewrite(p.status(e))
 	case !finished:
@@ -55,6 +57,15 @@ func (p *Progress) Event(e reconcile.Event) {
 		p.tenths = p.done * 10 / e.Total
 		fmt.Fprintln(p.w, "… "+p.summary(e.Total))
 	}
+}
+
+// note says something in a line of its own.
+func (p *Progress) note(text string) {
+	if p.shown != "" {
+		io.WriteString(p.w, eraseLine)
+	}
+	p.shown = ""
+	fmt.Fprintln(p.w, clean(text))
 }
 
 // Done clears the terminal's line. To begin another one is no mistake.
