@@ -46,6 +46,7 @@ func (w withServer) Run() int { return pgtest.Run(w.m) }
 //	scrub FILE              writes its times, names of runs and durations in one way
 //	edit FILE OLD NEW       replaces what is there once
 //	hold 'STATEMENT'        runs it in a transaction that stays open; release ends it
+//	told FILE               finds what was last on stdout in a file of the repository
 //	until 'SELECT …'        waits until that is true
 //	await PATTERN FILE      waits until a file has a line like that
 //	connect FILE            makes sql and query use the URL in the file
@@ -70,7 +71,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exitsVerb, "sql": sqlVerb, "query": queryVerb, "schemas": schemasVerb, "json": jsonVerb, "edit": editVerb,
 			"hold": holdVerb, "release": releaseVerb, "await": awaitVerb, "connect": connectVerb,
-			"until": untilVerb, "scrub": scrubVerb, "database": databaseVerb, "terminal": terminalVerb,
+			"told": toldVerb, "until": untilVerb, "scrub": scrubVerb, "database": databaseVerb, "terminal": terminalVerb,
 		},
 	})
 }
@@ -113,6 +114,11 @@ func setUpScript(env *testscript.Env) error {
 	env.Setenv("DB_HOST", u.Host)
 	env.Setenv("DB_NAME", strings.TrimPrefix(u.Path, "/"))
 	env.Setenv("DB_USER", u.User.Username())
+	examples, err := filepath.Abs(filepath.Join(repository, "examples"))
+	if err != nil {
+		return err
+	}
+	env.Setenv("EXAMPLES", examples)
 	if err := copyWorld(env.WorkDir); err != nil {
 		return err
 	}
@@ -183,6 +189,20 @@ func withConn(ts *testscript.TestScript, f func(context.Context, *pgx.Conn) erro
 	ts.Check(err)
 	defer conn.Close(ctx)
 	return f(ctx, conn)
+}
+
+// repository is where the files are that come with the command.
+const repository = "../.."
+
+func toldVerb(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: told FILE")
+	}
+	text, err := os.ReadFile(filepath.Join(repository, args[0]))
+	ts.Check(err)
+	if !strings.Contains(string(text), ts.ReadFile("stdout")) {
+		ts.Fatalf("%s has not this:\n%s", args[0], ts.ReadFile("stdout"))
+	}
 }
 
 func sqlVerb(ts *testscript.TestScript, neg bool, args []string) {

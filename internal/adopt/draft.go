@@ -16,14 +16,14 @@ func (s *survey) draft(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		sh.Unsaid, sh.Reprinted = told(d.Unsaid), told(d.Reprinted)
+		sh.Unsaid, sh.Reprinted = told(d.Unsaid), subjects(d.Reprinted)
 		shared = append(shared, d.Blueprint)
 	}
 	d, err := s.draftOne(ctx, s.out.Template.Schema, schema.Live{Service: s.options.Service, Shared: shared})
 	if err != nil {
 		return err
 	}
-	s.out.Unsaid, s.out.Reprinted = told(d.Unsaid), told(d.Reprinted)
+	s.out.Unsaid, s.out.Reprinted = told(d.Unsaid), subjects(d.Reprinted)
 	return nil
 }
 
@@ -56,6 +56,14 @@ func told(differences []schema.Difference) []string {
 	out := []string{}
 	for _, d := range differences {
 		out = append(out, d.String())
+	}
+	return out
+}
+
+func subjects(differences []schema.Difference) []string {
+	out := []string{}
+	for _, d := range differences {
+		out = append(out, d.Line.String())
 	}
 	return out
 }

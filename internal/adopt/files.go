@@ -67,7 +67,7 @@ func (s *survey) head(draft int) string {
 		}
 	}
 	list(&b, "What no file can say of it:", unsaid)
-	list(&b, "In the words that PostgreSQL keeps when it reads what it prints:", reprinted)
+	list(&b, "In the words that stay when PostgreSQL reads what it prints:", reprinted)
 	b.WriteString("\n")
 	return b.String()
 }

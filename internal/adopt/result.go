@@ -24,7 +24,6 @@ type Result struct {
 	Histories     []History       `json:"histories"` // what migration tools have recorded
 	Unsaid        []string        `json:"unsaid"`    // what no file says of the template
 	Reprinted     []string        `json:"reprinted"` // what the files say in the words that PostgreSQL keeps
-	Notes         []string        `json:"notes"`
 	Files         []File          `json:"files"`
 }
 

@@ -53,7 +53,7 @@ func Survey(ctx context.Context, db Database, planner *schema.Planner, o Options
 		db: db, planner: planner, options: o, pattern: parsePattern(o.Match), lines: make(map[string][]schema.Line),
 		out: &Result{
 			FormatVersion: FormatVersion, Database: db.Name(), Match: o.Match, Service: o.Service, Groups: []Group{}, Shared: []SharedService{},
-			Skipped: []Skipped{}, Histories: []History{}, Unsaid: []string{}, Reprinted: []string{}, Notes: []string{}, Files: []File{},
+			Skipped: []Skipped{}, Histories: []History{}, Unsaid: []string{}, Reprinted: []string{}, Files: []File{},
 		},
 	}
 	for _, step := range []func(context.Context) error{s.find, s.group, s.choose, s.share, s.compare, s.histories, s.draft, s.files} {

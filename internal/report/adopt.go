@@ -161,13 +161,12 @@ func adoptionRest(b *strings.Builder, r *adopt.Result) {
 		reprinted = append(reprinted, prefixed(s.Schema+": ", s.Reprinted)...)
 	}
 	section("No file can say this of the live schema, so a dry run will show it as a difference:", unsaid)
-	section("PostgreSQL prints these in other words once it has read them; the files have the words that stay:", reprinted)
+	section("PostgreSQL prints these in other words once it has read them. The files have the words that stay, which is no difference:", reprinted)
 	var skipped []string
 	for _, s := range r.Skipped {
 		skipped = append(skipped, s.Schema+": "+s.Why)
 	}
 	section("These schemas match and are left out:", skipped)
-	section("Note:", r.Notes)
 }
 
 func prefixed(prefix string, items []string) (out []string) {
