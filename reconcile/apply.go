@@ -126,6 +126,9 @@ func (a *applying) open(ctx context.Context, db Database, indexes []int, pending
 		}
 	}
 	if pending+len(records)+len(failures)+len(forgotten) == 0 {
+		if horizon := a.plan.horizons[db.Name()]; horizon != "" {
+			return false, db.KeepHorizon(ctx, horizon)
+		}
 		return false, nil
 	}
 	if err := db.Prepare(ctx); err != nil {

@@ -42,6 +42,8 @@ type Database interface {
 	// It returns a *StaleError, a *NotConvergedError, a *NotEmptyError, ErrBusy or
 	// ErrAlready where those say what happened; then nothing was changed.
 	ApplyStep(ctx context.Context, w Work) error
+	// KeepHorizon keeps what Observe has found, for the next run.
+	KeepHorizon(ctx context.Context, horizon string) error
 	// Record records targets that need no change as they are.
 	Record(ctx context.Context, run Run, records []Record) error
 	// Forget drops the records of schemas, and leaves the schemas alone.
@@ -61,6 +63,7 @@ type Observed struct {
 	Live    map[string]Live // by schema; those that do not exist are absent
 	Records []Record        // ordered by schema
 	Managed bool            // the control schema exists
+	Horizon string          // where nothing has moved: what to keep so that the next run sees that at a glance; or ""
 }
 
 // Live is one live schema.

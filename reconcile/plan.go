@@ -32,6 +32,7 @@ type Plan struct {
 	Refused string `json:"refused,omitempty"`
 
 	compiled map[string][]*schema.Compiled // by database: what an apply is to store
+	horizons map[string]string             // by database: what an apply that has nothing to do is to keep
 }
 
 // Allowed says what was allowed to be planned beyond what is by default.

@@ -77,12 +77,12 @@ func (p *Planner) Plan(ctx context.Context, desired *Desired) (*Plan, error) {
 	plan := &Plan{
 		ToolVersion: p.ToolVersion, Partial: desired.Partial, Allowed: Allowed{Destructive: p.AllowDestructive, Adopt: p.Adopt},
 		Desired: DesiredID{Revision: desired.Revision, Digest: desired.Digest},
-		Steps:   []Step{}, Targets: []PlannedTarget{}, Diagnostics: []Diagnostic{}, compiled: make(map[string][]*schema.Compiled),
+		Steps:   []Step{}, Targets: []PlannedTarget{}, Diagnostics: []Diagnostic{}, compiled: make(map[string][]*schema.Compiled), horizons: make(map[string]string),
 	}
 	seen := make(map[string]bool)
 	for i, part := range parts {
 		plan.Targets = append(plan.Targets, part.targets...)
-		plan.compiled[names[i]] = part.fresh
+		plan.compiled[names[i]], plan.horizons[names[i]] = part.fresh, part.horizon
 		for _, s := range part.steps {
 			if !seen[s.ID] {
 				seen[s.ID] = true
@@ -100,6 +100,7 @@ type databasePlan struct {
 	steps   []Step
 	targets []PlannedTarget
 	fresh   []*schema.Compiled // compiled in this run, to be stored by an apply
+	horizon string             // to be kept by an apply that has nothing else to do
 }
 
 func (p *Planner) planDatabase(ctx context.Context, desired *Desired, db Database) (*databasePlan, error) {
@@ -119,6 +120,7 @@ func (p *Planner) planDatabase(ctx context.Context, desired *Desired, db Databas
 		return nil, err
 	}
 	d.collect(changes, classes)
+	d.plan.horizon = d.observed.Horizon
 	return d.plan, nil
 }
 

@@ -3,15 +3,17 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"github.com/jackc/pgx/v5"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 
 	"tenantry/reconcile"
 	"tenantry/schema"
 )
 
-// Observe implements reconcile.Database: the records, the tokens of all schemas
-// in one query, and the fingerprints of those whose token has moved.
+// Observe implements reconcile.Database: the records; of a fleet, whether
+// anything has moved at all; if so, the tokens of all schemas in one query; and
+// the fingerprints of those whose token has moved.
 func (db *DB) Observe(ctx context.Context, schemas []string, all bool) (*reconcile.Observed, error) {
 	out := &reconcile.Observed{Live: make(map[string]reconcile.Live)}
 	err := db.reading(ctx, func(tx pgx.Tx) error {
@@ -27,30 +29,63 @@ func (db *DB) Observe(ctx context.Context, schemas []string, all bool) (*reconci
 		if err := readable(ctx, tx, schemas); err != nil {
 			return err
 		}
-		tokens, err := db.tokens(ctx, tx, schemas)
+		return db.observe(ctx, tx, schemas, all, out)
+	})
+	return out, db.wrap(err)
+}
+
+func (db *DB) observe(ctx context.Context, tx pgx.Tx, schemas []string, all bool, out *reconcile.Observed) error {
+	recorded := make(map[string]reconcile.Record, len(out.Records))
+	for _, r := range out.Records {
+		recorded[r.Schema] = r
+	}
+	asked, stands := schemas, false
+	if out.Managed && len(schemas) > fewSchemas { // else the tokens cost less than the question
+		standing, ok, err := db.standing(ctx, tx, out.Records)
 		if err != nil {
 			return err
 		}
-		recorded := make(map[string]reconcile.Record, len(out.Records))
-		for _, r := range out.Records {
-			recorded[r.Schema] = r
-		}
-		var moved []string
-		for _, name := range schemas {
-			token, exists := tokens[name]
-			if r, ok := recorded[name]; ok && exists && r.Token == token && r.Token != "" {
-				out.Live[name] = reconcile.Live{Fingerprint: r.Fingerprint, Token: token}
-			} else if exists {
-				moved = append(moved, name)
+		if stands = ok; ok {
+			asked = nil
+			for _, name := range schemas {
+				if r := recorded[name]; standing[name] {
+					out.Live[name] = reconcile.Live{Fingerprint: r.Fingerprint, Token: r.Token}
+				} else {
+					asked = append(asked, name)
+				}
 			}
 		}
-		fingerprints, err := db.fingerprints(ctx, tx, moved)
-		for name, f := range fingerprints {
-			out.Live[name] = reconcile.Live{Fingerprint: f, Token: tokens[name]}
-		}
+	}
+	tokens, err := db.tokens(ctx, tx, asked)
+	if err != nil {
 		return err
-	})
-	return out, db.wrap(err)
+	}
+	var moved []string
+	for _, name := range asked {
+		token, exists := tokens[name]
+		if r, ok := recorded[name]; ok && exists && r.Token == token && r.Token != "" {
+			out.Live[name] = reconcile.Live{Fingerprint: r.Fingerprint, Token: token}
+		} else if exists {
+			moved = append(moved, name)
+		}
+	}
+	fingerprints, err := db.fingerprints(ctx, tx, moved)
+	if err != nil {
+		return err
+	}
+	if out.Managed && all && !stands && len(schemas) > fewSchemas && len(moved) == 0 {
+		sure := make(map[string]bool, len(out.Live))
+		for name := range out.Live {
+			sure[name] = true
+		}
+		if out.Horizon, err = horizonNow(ctx, tx, out.Records, sure); err != nil {
+			return err
+		}
+	}
+	for name, f := range fingerprints {
+		out.Live[name] = reconcile.Live{Fingerprint: f, Token: tokens[name]}
+	}
+	return nil
 }
 
 // readable makes sure that the role may use every schema that exists. Without
