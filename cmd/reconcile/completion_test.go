@@ -60,7 +60,7 @@ func TestCompletionOffersWhatTheTenantsFileHas(t *testing.T) {
 		"--tenant acme --exclude ": {globex, "initech", noFiles},
 		"status --selector plan":   {"plan=gold\t2 tenants", noFiles},
 		"--output ":                {"text", "json", "markdown", "sql", "sarif", noFiles},
-		"--engine ":                {"native", noFiles},
+		"--engine ":                {"native", "cli", noFiles},
 		"--log-format ":            {"text", "json", noFiles},
 		"--write j":                {"json=\tjson to a file", noSpaceYet},
 		"--write json=":            {filesToo},
