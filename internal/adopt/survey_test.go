@@ -393,3 +393,91 @@ CREATE SCHEMA tenant_c; CREATE TABLE tenant_c.t (u int REFERENCES tenant_core.us
 		t.Errorf("null in %s", document)
 	}
 }
+
+// The files that were written make, in a database that has none of it, what they
+// were taken from: the shared services in their order, and the tenants.
+func TestAdoptedFilesMakeAFleetAnew(t *testing.T) {
+	t.Parallel()
+	w, anew := newWorld(t), newWorld(t)
+	w.exec(awkward)
+	w.exec(fmt.Sprintf(awkwardTenant, "tenant_one"))
+	_, dir := w.adopted(adopt.Options{Match: "tenant_%"})
+	public, _, _ := strings.Cut(awkward, "CREATE SCHEMA identity")
+	anew.exec(public)
+	// Shared services are compiled on the workbench, so nothing of them need be there.
+	p, plan := anew.plan(dir, false)
+	if r := anew.apply(p, plan); r.Count(reconcile.ResultApplied) != 3 {
+		for i, o := range r.Outcomes {
+			t.Errorf("%s: %s %s", plan.Targets[i].Key(), o.Result, o.Error)
+		}
+	}
+	for _, name := range []string{"identity", "billing", "tenant_one"} {
+		if diff := cmp.Diff(w.lines(name), anew.lines(name)); diff != "" {
+			t.Errorf("%s is not what it was taken from:\n%s", name, diff)
+		}
+	}
+}
+
+func (w *world) lines(name string) []schema.Line {
+	w.t.Helper()
+	lines, err := w.db.Lines(context.Background(), name)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return lines
+}
+
+// What neither HCL nor SQL can say is told, and the rest is written all the same.
+func TestWhatNoFileCanSayIsTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec(`CREATE SCHEMA tenant_a; SET search_path = tenant_a;
+CREATE COLLATION nice (provider = icu, locale = 'de');
+CREATE TABLE t (id int PRIMARY KEY, name text);
+CREATE INDEX t_name ON t (name);
+UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'tenant_a.t_name'::regclass;
+RESET search_path`)
+	found, dir := w.adopted(adopt.Options{Match: "tenant_%"})
+	said := text(t, found)
+	wants(t, said, "No file can say this", "collation nice: missing", "index t.t_name")
+	wants(t, content(found, "schema/app.hcl"), "# What no file can say of it:\n#   collation nice: missing\n", `index "t_name"`)
+	// A dry run says the same: the index is to be built, the collation is nobody's.
+	_, plan := w.plan(dir, true)
+	if len(plan.Steps) != 1 || len(plan.Steps[0].Unmanaged) != 1 {
+		t.Errorf("%+v", plan.Steps)
+	}
+}
+
+func TestFilesThatAreThereStay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec("CREATE SCHEMA tenant_a; CREATE TABLE tenant_a.t (id int)")
+	found, dir := w.adopted(adopt.Options{Match: "tenant_%"})
+	path := filepath.Join(dir, "schema/app.hcl")
+	if err := os.WriteFile(path, []byte("mine"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := found.Write(dir, false); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("error %v", err)
+	}
+	if got, _ := os.ReadFile(path); string(got) != "mine" {
+		t.Errorf("overwritten: %s", got)
+	}
+	if err := found.Write(dir, true); err != nil {
+		t.Error(err)
+	}
+	if got, _ := os.ReadFile(path); string(got) == "mine" {
+		t.Error("not overwritten, though told to")
+	}
+}
+
+func TestTwoSchemasThatNeedOneAnotherAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec(`CREATE SCHEMA x; CREATE SCHEMA y; CREATE TABLE x.t (id int PRIMARY KEY); CREATE TABLE y.t (id int PRIMARY KEY REFERENCES x.t);
+ALTER TABLE x.t ADD FOREIGN KEY (id) REFERENCES y.t; CREATE SCHEMA tenant_a; CREATE TABLE tenant_a.t (id int REFERENCES x.t)`)
+	_, err := adopt.Survey(context.Background(), w.db, w.p, adopt.Options{Match: "tenant_%", Service: "app"})
+	if err == nil || !strings.Contains(err.Error(), "refer to each other") {
+		t.Errorf("error %v", err)
+	}
+}
