@@ -5,7 +5,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"tenantry/internal/atlastest"
@@ -60,15 +59,19 @@ func (e *evolution) stopsAt(words string) {
 // binaryEngine returns the Atlas binary as an engine, on a dev server of all tests.
 func binaryEngine(t testing.TB) *atlascli.Engine {
 	t.Helper()
+	return binaryEngineAt(t, atlastest.Binary(t))
+}
+
+func binaryEngineAt(t testing.TB, path string) *atlascli.Engine {
+	t.Helper()
 	ctx := context.Background()
 	dev, err := postgres.OpenDev(ctx, pgtest.URL(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	closeDev := sync.OnceFunc(func() { dev.Close() })
-	t.Cleanup(closeDev)
+	t.Cleanup(func() { dev.Close() })
 	engine, err := atlascli.Open(ctx, atlascli.Options{
-		Path: atlastest.Binary(t),
+		Path: path,
 		Dev:  func(context.Context, string, int) (schema.DevServer, error) { return dev, nil },
 	})
 	if err != nil {

@@ -69,7 +69,7 @@ func (d *Dev) prepare(ctx context.Context) error {
 	if err := d.conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int / 10000").Scan(&d.major); err != nil {
 		return err
 	}
-	rows, err := d.conn.Query(ctx, "SELECT datname FROM pg_database WHERE starts_with(datname, $1) ORDER BY datname", devPrefix)
+	rows, err := d.conn.Query(ctx, abandoned, devPrefix)
 	if err != nil {
 		return err
 	}
@@ -78,28 +78,22 @@ func (d *Dev) prepare(ctx context.Context) error {
 		return err
 	}
 	for _, name := range names {
-		if err := d.sweep(ctx, name); err != nil {
+		_, err := d.conn.Exec(ctx, "DROP DATABASE IF EXISTS "+schema.QuoteIdent(name)+" WITH (FORCE)")
+		var pg *pgconn.PgError
+		if err != nil && !errors.As(err, &pg) { // else another role owns it, or another process drops it
 			return err
 		}
 	}
 	return nil
 }
 
-// sweep drops a database that nobody holds. One that this role may not drop is
-// its owner's to sweep.
-func (d *Dev) sweep(ctx context.Context, name string) error {
-	var free bool
-	if err := d.conn.QueryRow(ctx, "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", name).Scan(&free); err != nil || !free {
-		return err
-	}
-	_, dropErr := d.conn.Exec(ctx, "DROP DATABASE IF EXISTS "+schema.QuoteIdent(name)+" WITH (FORCE)")
-	var pg *pgconn.PgError
-	if errors.As(dropErr, &pg) && (pg.Code == "42501" || pg.Code == "55006") { // not its owner; in use after all
-		dropErr = nil
-	}
-	_, err := d.conn.Exec(ctx, "SELECT pg_advisory_unlock(hashtextextended($1, 0))", name)
-	return errors.Join(dropErr, err)
-}
+// abandoned lists the databases that no session holds. Advisory locks belong to
+// the database that the session is in, which may be any: so it asks pg_locks, which
+// shows those of all, and not for the lock. A database is held from before it is
+// made until after it is dropped, and its name never comes again.
+const abandoned = `SELECT datname FROM pg_database WHERE starts_with(datname, $1) AND NOT EXISTS (
+	SELECT FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+		AND (classid::bigint << 32) | objid::bigint = hashtextextended(datname, 0)) ORDER BY datname`
 
 // Major implements schema.DevServer.
 func (d *Dev) Major() int { return d.major }
