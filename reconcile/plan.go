@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"tenantry/internal/diag"
 	"tenantry/schema"
@@ -32,6 +33,7 @@ type Plan struct {
 	Refused string `json:"refused,omitempty"`
 
 	compiled map[string][]*schema.Compiled // by database: what an apply is to store
+	stepByID map[string]int                // where each step is; see indexSteps
 	horizons map[string]string             // by database: what an apply that has nothing to do is to keep
 }
 
@@ -231,12 +233,22 @@ func Diagnostics(list diag.List) []Diagnostic {
 
 // StepOf returns the step of a target, or nil where it has none.
 func (p *Plan) StepOf(t *PlannedTarget) *Step {
-	for i := range p.Steps {
-		if p.Steps[i].ID == t.Step {
+	if p.stepByID == nil { // nobody has finished it
+		if i := slices.IndexFunc(p.Steps, func(s Step) bool { return s.ID == t.Step }); i >= 0 {
 			return &p.Steps[i]
 		}
+	} else if i, ok := p.stepByID[t.Step]; ok {
+		return &p.Steps[i]
 	}
 	return nil
+}
+
+// indexSteps makes StepOf quick where every tenant has a step of its own.
+func (p *Plan) indexSteps() {
+	p.stepByID = make(map[string]int, len(p.Steps))
+	for i := range p.Steps {
+		p.stepByID[p.Steps[i].ID] = i
+	}
 }
 
 // Changes reports whether an apply of the plan would change anything, or would
@@ -248,6 +260,7 @@ func (p *Plan) Changes() bool {
 // finish counts, and gives every step and the plan the hash of its content.
 func (p *Plan) finish() {
 	p.FormatVersion = FormatVersion
+	p.indexSteps()
 	p.count()
 	h := sha256.New()
 	fmt.Fprintf(h, "plan %s %v %v %s\n", p.FormatVersion, p.Partial, p.Allowed, p.Desired.Digest)

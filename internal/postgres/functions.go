@@ -60,10 +60,11 @@ RETURNS TABLE (o_structure text, o_objects text, o_token text) ` + planKept + `A
 DECLARE
 	now_token text;
 BEGIN
+	IF NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = one_schema) THEN
+		RETURN; -- before the queries below are planned: a new tenant need not wait for that
+	END IF;
 	SELECT t.token INTO now_token FROM (` + inFunction(tokenQuery) + `) t;
-	IF now_token IS NULL THEN
-		RETURN;
-	ELSIF now_token = known_token THEN
+	IF now_token = known_token THEN
 		RETURN QUERY SELECT NULL::text, NULL::text, now_token;
 	ELSE
 		RETURN QUERY SELECT f.structure, f.objects, now_token FROM (` + inFunction(fingerprintQuery(version)) + `) f;
