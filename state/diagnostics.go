@@ -37,7 +37,6 @@ const (
 	// Its values.
 	CodeUnknownValue       = "unknown-value"       // none of the values that a field may have
 	CodeUnsupportedVersion = "unsupported-version" // a version of the format other than 1
-	CodeUnsupportedState   = "unsupported-state"   // suspended, which is to come
 	CodeOutOfRange         = "out-of-range"        // a number outside its bounds
 	CodeInvalidDuration    = "invalid-duration"    // not a duration, or one outside its bounds
 	CodeInvalidName        = "invalid-name"        // the name of a database, service, label or variable
@@ -60,6 +59,8 @@ const (
 	CodeInvalidTemplate  = "invalid-template"  // a schema template with other placeholders or stray braces
 	CodeInvalidSchema    = "invalid-schema"    // a name that no schema of ours may have
 	CodeSchemaConflict   = "schema-conflict"   // two targets that come to one schema
+	CodeInvalidRole      = "invalid-role"      // a name that no role of ours may have, or no way to its password
+	CodeRoleConflict     = "role-conflict"     // two tenants with one role, or one that has access besides
 	CodeFormerTaken      = "former-taken"      // "was" names a tenant of the file, or one that another was
 
 	// A selection of them.

@@ -15,6 +15,11 @@
 //	  database: main                    # "main", or the only database there is
 //	  schema: "tenant_{id}"             # {id} and {service} are the placeholders
 //	  services: [community, learn]      # what a tenant has that lists none
+//	  access:                           # which roles may use the schemas; without it, nobody looks after that
+//	    app_rw: read_write              # read_only, read_write
+//	    etl: [select, insert]           # or some of select, insert, update, delete, truncate, references,
+//	                                    # trigger (tables), usage (sequences), execute (functions), create
+//	  role: "t_{id}"                    # a role of each tenant's own, which may read and write in its schema
 //	policy:
 //	  destructive: deny                 # deny | if-empty | allow
 //	  lock_timeout: 3s                  # 1ms to 1h
@@ -23,6 +28,7 @@
 //	  drift: heal                       # heal | report
 //	  retire_after: 30d                 # 0d to 3650d, or hours: how long what is retired is kept
 //	  max_removals: 0                   # retirements and renames in one run
+//	  end_sessions: false               # end sessions of a tenant's own role when it is suspended or retired
 //	  max_changes: 500                  # schemas that one run may touch; without it, any number
 //	rollout:                            # waves, in order; the last takes whoever is left
 //	  - match: {ring: canary}           # either labels that a tenant must carry
@@ -46,6 +52,12 @@
 //	    schema: globex_live
 //	    labels: {plan: gold}            # what rollouts and selectors match
 //	    vars: {region: eu}              # HCL input variables
+//	    access: {app_rw: read_write}    # in place of that of the defaults; {} for nobody
+//	    role:
+//	      name: "t_{id}"
+//	      access: read_only             # in the tenant's schema; read_write without it
+//	      password_file: "/run/t_{id}"  # it may log in; without one it may not
+//	      password_command: [pass, t]   # or what a command prints
 //	    state: active                   # active | suspended | retired
 //	    protected: true                 # neither retired nor purged, and nothing destroyed
 //	    was: globex_old                 # the id that it had before

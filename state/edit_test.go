@@ -126,7 +126,6 @@ func TestAnEditThatCannotBeSaysWhy(t *testing.T) {
 		`tenants.yaml: error[reserved-variable]: the variable "schema" is the name of the tenant's schema (to set that, use "schema" of the tenant)`:                          add(Tenant{ID: "c", Vars: map[string]string{"schema": "x"}}),
 		`tenants.yaml: error[schema-conflict]: the tenant "c" comes to the schema "tenant_acme" in the database "main", as does the tenant "acme" (also at tenants.yaml:5:5)`: add(Tenant{ID: "c", Schema: "tenant_acme"}),
 		`tenants.yaml: error[unknown-tenant]: there is no tenant "glbex" (did you mean "globex"?)`:                                                                            set("glbex", Suspended),
-		`tenants.yaml:5:5: error[unsupported-state]: the state "suspended" is not supported yet`:                                                                              set("acme", Suspended),
 		`tenants.yaml:6:5: error[not-editable]: what is here is laid out in an unusual way, and is not edited so that nothing else changes (edit it by hand)`: func() ([]byte, error) {
 			return setField("tenants.yaml", []byte(file), "globex", assignment{"labels", mapValue(nil)}, value{}, anyServices)
 		},

@@ -24,7 +24,7 @@ import (
 var unseen = []string{
 	CodeAmbiguousValue, CodeMergeKey, CodeUnsupportedTag, CodeNestingTooDeep, CodeTooManyAliases,
 	CodeUnsetVariable, CodeUnknownDatabase, CodeNoDatabase, CodeSharedService,
-	CodeDuplicateID, CodeSimilarID, CodeSchemaConflict, CodeFormerTaken,
+	CodeDuplicateID, CodeSimilarID, CodeSchemaConflict, CodeFormerTaken, CodeRoleConflict,
 }
 
 // unseenHere are places where a code that a schema sees elsewhere is hidden from
@@ -37,6 +37,7 @@ var unseenHere = map[string][]string{
 	"policy-out-of-range.yaml":         {"/policy/lock_timeout"}, // bounds of a duration
 	"timeout-below-a-millisecond.yaml": {"/policy/lock_timeout"},
 	"kept-too-long.yaml":               {"/policy/retire_after"},
+	"roles.yaml":                       {"/tenants/1"}, // what a template comes to
 	"timeout-zero.yaml":                {"/policy/lock_timeout"},
 	"sources.yaml":                     {"/from/1/every"},    // bounds of a duration
 	"variables.yaml":                   {"/databases/f/url"}, // variables that are empty

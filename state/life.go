@@ -22,11 +22,7 @@ const (
 // state reads a tenant's state; "" is Active.
 func (r *reader) state(n *yaml.Node) TenantState {
 	s, ok := r.oneOf(n, `"state"`, string(Active), string(Suspended), string(Retired))
-	switch {
-	case !ok, s == string(Active):
-		return ""
-	case s == string(Suspended):
-		r.errorf(r.pos(n), CodeUnsupportedState, "the state %s is not supported yet", quote(s))
+	if !ok || s == string(Active) {
 		return ""
 	}
 	return TenantState(s)

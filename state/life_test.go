@@ -55,3 +55,40 @@ func TestWhatIsRetiredIsKeptForThirtyDays(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoMayUseASchemaIsRead(t *testing.T) {
+	t.Parallel()
+	f := parse(t, `defaults: {services: [learn], access: {app: read_write, analytics: read_only}, role: "t_{id}"}
+policy: {end_sessions: true}
+tenants:
+  - {id: a, state: suspended}
+  - id: b
+    access: {}
+    role: {name: "own_{id}", access: [select, insert, select], password_file: "/run/secrets/{id}"}
+  - {id: c, role: {name: c, password_command: [pass, "tenants/{id}"]}}
+`)
+	both := map[string]Rights{"app": readWrite, "analytics": readOnly}
+	want := []Grants{
+		{Access: both, Role: &Role{Name: "t_a", Rights: readWrite}},
+		{Access: map[string]Rights{}, Role: &Role{Name: "own_b", Rights: Rights{"insert", "select"}, PasswordFile: "/run/secrets/b"}},
+		{Access: both, Role: &Role{Name: "c", Rights: readWrite, PasswordCommand: []string{"pass", "tenants/c"}}},
+	}
+	for i, target := range f.Targets() {
+		if diff := cmp.Diff(want[i], target.Grants); diff != "" {
+			t.Errorf("%s:\n%s", target.Tenant, diff)
+		}
+	}
+	if f.Tenants[0].State != Suspended || !f.Policy.EndSessions {
+		t.Errorf("read: %+v, %+v", f.Tenants[0], f.Policy)
+	}
+	text, err := f.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(f, parse(t, string(text)), sameFile); diff != "" {
+		t.Errorf("written and read again:\n%s\n%s", diff, text)
+	}
+	if parse(t, services+"tenants: [a]").Targets()[0].Managed() {
+		t.Error("where nothing is said, somebody looks after it")
+	}
+}

@@ -84,6 +84,12 @@ func (p *printer) defaults(d Defaults) {
 	if len(d.Services) > 0 {
 		p.printf("  services: %s", flowList(d.Services))
 	}
+	if d.Access != nil {
+		p.printf("  access: %s", flowAccess(d.Access))
+	}
+	if d.Role != nil {
+		p.printf("  role: %s", flowRole(d.Role))
+	}
 }
 
 // policy writes the policy.
@@ -95,6 +101,9 @@ func (p *printer) policy(policy Policy) {
 	p.printf("  max_failures: %d", policy.MaxFailures)
 	p.printf("  retire_after: %s", inDays(policy.RetireAfter))
 	p.printf("  max_removals: %d", policy.MaxRemovals)
+	if policy.EndSessions {
+		p.printf("  end_sessions: true")
+	}
 	if policy.MaxChanges > 0 {
 		p.printf("  max_changes: %d", policy.MaxChanges)
 	}
@@ -158,6 +167,8 @@ func (p *printer) tenant(t Tenant, d Defaults) {
 	add(t.Schema != d.Schema, "schema", scalar(t.Schema))
 	add(len(t.Labels) > 0, "labels", flowMap(t.Labels))
 	add(len(t.Vars) > 0, "vars", flowMap(t.Vars))
+	add(t.Access != nil && !maps.EqualFunc(t.Access, d.Access, slices.Equal), "access", flowAccess(t.Access))
+	add(t.Role != nil && (d.Role == nil || !t.Role.equal(d.Role)), "role", flowRole(t.Role))
 	add(t.State != "", "state", scalar(string(t.State)))
 	if t.Protected != nil {
 		add(true, "protected", strconv.FormatBool(*t.Protected))

@@ -32,6 +32,7 @@ func (r *reader) policy(n *yaml.Node) {
 		field{"drift", func(n *yaml.Node) { p.Drift = r.drift(n) }},
 		field{"retire_after", func(n *yaml.Node) { p.RetireAfter = r.days(n, `"retire_after"`) }},
 		field{"max_removals", func(n *yaml.Node) { p.MaxRemovals, _ = r.within(n, `"max_removals"`, 0, math.MaxInt32) }},
+		field{"end_sessions", func(n *yaml.Node) { p.EndSessions, _ = r.boolean(n, `"end_sessions"`) }},
 		field{"max_changes", func(n *yaml.Node) { p.MaxChanges, _ = r.within(n, `"max_changes"`, 1, math.MaxInt32) }},
 	)
 }

@@ -37,6 +37,8 @@ func (r *reader) defaults(n *yaml.Node) {
 		field{"database", func(n *yaml.Node) { d.Database = r.databaseName(n) }},
 		field{"schema", func(n *yaml.Node) { d.Schema, _ = r.template(n) }},
 		field{"services", func(n *yaml.Node) { d.Services = r.tenantServices(n) }},
+		field{"access", func(n *yaml.Node) { d.Access = r.access(n) }},
+		field{"role", func(n *yaml.Node) { d.Role = r.role(n) }},
 	)
 	r.applyDefaults()
 }

@@ -80,6 +80,7 @@ type Defaults struct {
 	Database string // "" where there are several and none is the default
 	Schema   string // a template
 	Services []string
+	Grants
 }
 
 // DefaultSchema is the schema template where the file has none.
@@ -107,6 +108,7 @@ type Policy struct {
 	MaxRemovals int           // retirements and renames in one run; more, and nothing runs
 	MaxChanges  int           // targets that one run may touch; 0 for any number
 	Drift       Drift
+	EndSessions bool          // whether sessions of a tenant's own role end when it is suspended or retired
 }
 
 // Drift says what becomes of a schema that is not as it was left.
@@ -150,6 +152,7 @@ type Tenant struct {
 	Schema   string // the template in force
 	Labels   map[string]string
 	Vars     map[string]string
+	Grants
 	Life
 	Pos diag.Pos
 }

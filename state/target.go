@@ -13,6 +13,7 @@ type Target struct {
 	Vars     map[string]string
 	Labels   map[string]string
 	Name     string // what people call the tenant, or ""
+	Grants          // those of the tenant, with the name of its role expanded
 	Life
 	Former string   // the schema that it had as Was, or ""
 	Pos    diag.Pos // of the tenant, or where the shared service is mentioned first
@@ -80,6 +81,7 @@ func (t Tenant) target(service string, services []string) Target {
 		Vars:     t.Vars,
 		Labels:   t.Labels,
 		Name:     t.Name,
+		Grants:   t.grants(),
 		Life:     t.Life,
 		Former:   former,
 		Pos:      t.Pos,

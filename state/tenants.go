@@ -58,6 +58,7 @@ func (r *reader) tenants(n *yaml.Node) {
 	}
 	r.omissions()
 	r.checkFormer(ids)
+	r.checkRoles()
 }
 
 // omissions adds an error for each kind of thing that tenants lack, where the
@@ -88,7 +89,7 @@ func (o omission) others() string {
 // defaults. It reports whether the tenant has a sound id.
 func (r *reader) tenant(n *yaml.Node) (Tenant, bool) {
 	d := r.file.Defaults
-	t := Tenant{Database: d.Database, Schema: d.Schema, Services: d.Services, Pos: r.pos(n)}
+	t := Tenant{Database: d.Database, Schema: d.Schema, Services: d.Services, Grants: d.Grants, Pos: r.pos(n)}
 	ok := false
 	switch target(n).Kind {
 	case yaml.MappingNode:
@@ -123,6 +124,8 @@ func (r *reader) members(n *yaml.Node, t *Tenant) bool {
 		field{"schema", func(n *yaml.Node) { t.Schema, _ = r.template(n); schema = r.pos(n) }},
 		field{"labels", func(n *yaml.Node) { t.Labels, _ = r.labels(n, `"labels"`) }},
 		field{"vars", func(n *yaml.Node) { t.Vars = r.vars(n) }},
+		field{"access", func(n *yaml.Node) { t.Access = r.access(n) }},
+		field{"role", func(n *yaml.Node) { t.Role = r.role(n) }},
 		field{"state", func(n *yaml.Node) { t.State = r.state(n) }},
 		field{"protected", func(n *yaml.Node) { t.Protected = r.protected(n) }},
 		field{"was", func(n *yaml.Node) { t.Was, _ = r.id(n); r.former = append(r.former, former{t, r.pos(n)}) }},

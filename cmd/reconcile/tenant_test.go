@@ -134,7 +134,6 @@ func TestAnEditThatCannotBeLeavesTheFileAlone(t *testing.T) {
 		{[]string{"add", "x", "--var", "a=1", "--var", "a=2"}, `--var "a" is given twice`},
 		{[]string{"add"}, `tenant add takes one tenant`},
 		{[]string{"suspend", "acme", "globex"}, `tenant suspend takes one tenant`},
-		{[]string{"suspend", "acme"}, `FILE:6:5: error[unsupported-state]: the state "suspended" is not supported yet`},
 		{[]string{"resume", "glbex"}, `FILE: error[unknown-tenant]: there is no tenant "glbex" (did you mean "globex"?)`},
 		{[]string{"list", "-o", "sql"}, `--output sql is for reconcile itself`},
 		{nil, `tenant takes a command: list, add, suspend, resume or retire`},
