@@ -27,6 +27,9 @@ type Applier struct {
 	Pause       func(ctx context.Context, d time.Duration)
 	Progress    func(Event) // may be nil; called from several goroutines
 	Now         func() time.Time
+	// Verifier returns what PostgreSQL is to keep of the password of a role: never
+	// the password itself. It may be nil where no role has one.
+	Verifier func(ctx context.Context, role *state.Role) (string, error)
 }
 
 // attempts is how often a target is tried before its failure counts.
@@ -168,8 +171,23 @@ func (a *applying) forgotten(indexes []int) {
 	}
 }
 
-// close records how the run ended here.
+// password finds what a role's password comes to, where it is to get one.
+func (a *applying) password(ctx context.Context, w *Work, role *state.Role) (err error) {
+	if role == nil {
+		return nil
+	}
+	if a.Verifier == nil {
+		return fmt.Errorf("the role %s has a password, and nobody can read it here", role.Name)
+	}
+	w.Verifier, err = a.Verifier(ctx, role)
+	return err
+}
+
+// close makes sure of the grants, and records how the run ended here.
 func (a *applying) close(ctx context.Context, db Database, indexes []int) error {
+	if err := a.verifyGrants(ctx, db, indexes); err != nil {
+		return err
+	}
 	outcome := "done"
 	for _, i := range indexes {
 		if result := a.outcomes[i].Result; result == ResultFailed || result == ResultSkipped {
@@ -255,10 +273,10 @@ func (a *applying) attempt(ctx context.Context, db Database, it *item) bool {
 		w.Scope = step.scope
 	}
 	a.name(&w, t)
-	var err error
+	err := a.password(ctx, &w, t.login)
 	if len(t.fails) > 0 {
 		err = &WouldFailError{Key: t.Key(), Reasons: t.fails}
-	} else {
+	} else if err == nil {
 		err = db.ApplyStep(ctx, w)
 	}
 	var notEmpty *NotEmptyError
@@ -293,6 +311,9 @@ func (a *applying) name(w *Work, t *PlannedTarget) {
 	w.Statements = make([]schema.Statement, len(w.Statements))
 	for i, s := range a.steps[t.Step].Statements {
 		w.Statements[i] = s.With(n)
+		if s.Named {
+			w.Scope = nil // it touches more than some relations
+		}
 	}
 }
 

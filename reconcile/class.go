@@ -34,6 +34,7 @@ func (d *databasePlanner) classify(changes []Change) []*class {
 		blueprint   string
 		made        string
 		lastApplied schema.Fingerprint
+		access      string
 	}
 	var classes []*class
 	byKey := make(map[key]*class)
@@ -42,7 +43,7 @@ func (d *databasePlanner) classify(changes []Change) []*class {
 		if !c.Action.changes() || c.Action == ActionForget {
 			continue
 		}
-		k := key{action: c.Action, moved: c.moved(), from: c.From, exists: c.Exists, blueprint: c.Target.Blueprint.Digest}
+		k := key{access: c.Access.key, action: c.Action, moved: c.moved(), from: c.From, exists: c.Exists, blueprint: c.Target.Blueprint.Digest}
 		if c.Action == ActionRetire {
 			k.blueprint = "" // whatever it is like
 		}
@@ -75,12 +76,29 @@ func (d *databasePlanner) planClasses(ctx context.Context, classes []*class) err
 
 func (d *databasePlanner) planClass(ctx context.Context, c *class) error {
 	change := c.first()
-	b := change.Target.Blueprint
 	c.step = Step{Action: change.Action, Statements: []schema.Statement{}, Unplanned: []string{}, Kept: []string{}, Unmanaged: []string{}}
 	defer c.step.identify()
+	c.step.Statements = append(c.step.Statements, change.Access.before...)
 	if change.moved() {
 		c.step.Statements = append(c.step.Statements, renameSchema)
 	}
+	if err := d.planStructure(ctx, c); err != nil {
+		return err
+	}
+	if change.Access.err != nil {
+		return change.Access.err
+	}
+	c.step.Statements = append(c.step.Statements, change.Access.after(c.step.lines)...)
+	if change.Reason == ReasonDrifted {
+		c.drift = append(c.drift, change.Access.drift...)
+	}
+	return nil
+}
+
+// planStructure plans what leads to the blueprint.
+func (d *databasePlanner) planStructure(ctx context.Context, c *class) error {
+	change := c.first()
+	b := change.Target.Blueprint
 	if !change.Action.migrates() {
 		c.step.From, c.step.To = change.From.String(), change.From.String()
 		return nil
@@ -91,7 +109,8 @@ func (d *databasePlanner) planClass(ctx context.Context, c *class) error {
 	}
 	to := d.compiled[b.Digest]
 	if !change.Exists {
-		c.step.To, c.step.Statements, c.step.lines = to.Fingerprint.String(), to.Statements(), to.Lines
+		c.step.To, c.step.lines = to.Fingerprint.String(), to.Lines
+		c.step.Statements = append(c.step.Statements, to.Statements()...)
 		return nil
 	}
 	if !change.Differs {

@@ -33,6 +33,7 @@ type Target struct {
 	Wave      int      // targets of a lower wave go first; shared services are wave -1
 	Source    diag.Pos // where it is asked for
 
+	state.Grants // who may use it
 	state.Life
 	Former string            // the schema that it had as Was, or ""
 	Name   string            // what people call the tenant, or ""
@@ -118,7 +119,7 @@ func Resolve(file *state.File, targets []state.Target, project *schema.Project) 
 		}
 		d.Targets = append(d.Targets, Target{
 			Key: Key{Database: t.Database, Schema: t.Schema}, Tenant: name, Shared: t.Shared(),
-			Blueprint: b, Wave: waves[i], Source: t.Pos, Life: t.Life, Former: t.Former, Name: t.Name, Labels: t.Labels,
+			Blueprint: b, Wave: waves[i], Source: t.Pos, Grants: t.Grants, Life: t.Life, Former: t.Former, Name: t.Name, Labels: t.Labels,
 		})
 	}
 	if r.diags.HasErrors() {
@@ -141,14 +142,22 @@ func (d *Desired) digest() string {
 
 // life spells out what the target's life is to be, "" for that of most.
 func (t *Target) life() string {
-	if t.Life == (state.Life{}) && t.Name == "" && len(t.Labels) == 0 {
+	if t.Life == (state.Life{}) && t.Name == "" && len(t.Labels) == 0 && !t.Managed() {
 		return ""
 	}
 	protected := ""
 	if t.Protected != nil {
 		protected = fmt.Sprint(*t.Protected)
 	}
-	return fmt.Sprintf("%q %q %q %v %v %q %q", t.State, protected, t.Was, t.Forget, t.Adopt, t.Name, labelsJSON(t.Labels))
+	grants := ""
+	if t.Managed() {
+		grants = wantedOf(t).digest()
+	}
+	role := state.Role{}
+	if t.Role != nil {
+		role = *t.Role
+	}
+	return fmt.Sprintf("%q %q %q %v %v %q %q %s %q", t.State, protected, t.Was, t.Forget, t.Adopt, t.Name, labelsJSON(t.Labels), grants, role)
 }
 
 // labelsJSON writes labels in the one form that they are recorded in.

@@ -13,6 +13,7 @@ type Change struct {
 	Token   string             // of the live schema, if it exists
 	Record  *Record            // nil where it was never managed
 	Differs bool               // the live schema is not like its blueprint
+	Access  access             // what is to be done about who may use it
 }
 
 // Diff compares the targets of one database with what is live there: a function

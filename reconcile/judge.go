@@ -64,6 +64,7 @@ func (d *databasePlanner) target(c *Change, class *class, i int) PlannedTarget {
 	step := class.stepFor(i)
 	t.Step = step.ID
 	t.next = c.next(step)
+	t.access, t.wanted, t.login = c.Access.digest, c.Access.wanted, c.Access.login
 	d.judge(&t, c, step)
 	t.foresee(class.asked[i].fails)
 	return t
@@ -74,6 +75,7 @@ func (d *databasePlanner) place(t *PlannedTarget, c *Change) {
 	if c.Exists && c.Action != ActionOrphaned && c.At != t.Schema {
 		t.FromSchema = c.At
 	}
+	t.Role, t.FromRole = c.Access.role, c.Access.fromRole
 	switch {
 	case c.Action == ActionRetire:
 		t.ToSchema = retiredName(t.Schema, d.today)
@@ -156,6 +158,7 @@ func recordAs(c *Change, status Status) *Record {
 	case c.Record != nil && c.Record.Home != "": // retired, and left alone
 	default:
 		r.Blueprint, r.Fingerprint, r.Token, r.Status, r.Error = c.Target.Blueprint.Digest, c.From, c.Token, status, ""
+		c.Access.record(&r, c.Access.right || !c.grantsMoved())
 	}
 	if c.Record != nil && *c.Record == r {
 		return nil
@@ -179,6 +182,7 @@ func (c *Change) described() Record {
 func (c *Change) next(step *Step) Record {
 	r := c.described()
 	r.Error = ""
+	c.Access.record(&r, false)
 	if c.Action == ActionRetire {
 		r.Home, r.State = c.Target.Schema, StandingRetired
 		return r

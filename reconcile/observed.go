@@ -10,6 +10,7 @@ import (
 // A Database is one managed database, as this package needs it. Errors name the
 // database and hold no password.
 type Database interface {
+	Granter
 	// Name is the name that tenants.yaml gives it.
 	Name() string
 	// Observe reads what the schemas named hold now and what the control schema,
@@ -94,6 +95,10 @@ type Record struct {
 	Home      string    // of what is retired: what its schema was called
 	RetiredAt time.Time // and since when it is; zero otherwise
 	Gone      bool      // the file had it no more when a run last looked
+
+	Access    string // the digest of the grants that it was last found to have; "" where nobody looked
+	Role      string // of the tenant's own, or ""
+	Withdrawn string // what brings back grants that nobody manages: templates, as JSON
 }
 
 // Status is how the last attempt on a target ended.
@@ -130,4 +135,26 @@ type Work struct {
 	Statements  []schema.Statement
 	OnlyIfEmpty bool // destructive statements are allowed where what they drop holds no data
 	LockTimeout time.Duration
+	// Verifier is what {password} stands for in statements that are named: it is
+	// put there as they run, and nowhere else.
+	Verifier string
+}
+
+// Granter is a database's part in grants and roles.
+type Granter interface {
+	// Grants returns a hash of what may be done by whom in each of the schemas that
+	// exists; the same for schemas that are alike.
+	Grants(ctx context.Context, schemas []Granted) (map[string]string, error)
+	// GrantLines returns what the hash is of.
+	GrantLines(ctx context.Context, of Granted) ([]GrantLine, error)
+	// Roles returns those of the roles that exist, and whether they may log in.
+	Roles(ctx context.Context, names []string) (map[string]bool, error)
+	// RecordAccess records the digests of what schemas were found to grant.
+	RecordAccess(ctx context.Context, digests map[string]string) error
+}
+
+// Granted is a schema whose grants are looked at.
+type Granted struct {
+	Schema string
+	Role   string // the role of the tenant's own as it is called now, or ""
 }

@@ -9,6 +9,7 @@ import (
 
 	"tenantry/internal/diag"
 	"tenantry/schema"
+	"tenantry/state"
 )
 
 // FormatVersion is the version of a plan's JSON. A reader ignores fields that
@@ -156,6 +157,8 @@ type PlannedTarget struct {
 	Shared      bool         `json:"shared,omitempty"`
 	Database    string       `json:"database"`
 	Schema      string       `json:"schema"`
+	Role        string       `json:"role,omitempty"`        // the role of the tenant's own
+	FromRole    string       `json:"from_role,omitempty"`   // what that is called now, where that is another name
 	FromSchema  string       `json:"from_schema,omitempty"` // what the schema is called now, where that is another name
 	ToSchema    string       `json:"to_schema,omitempty"`   // what it will be called, where that is another name
 	Action      Action       `json:"action"`
@@ -171,6 +174,11 @@ type PlannedTarget struct {
 	as *Record
 	// next is what to record of a target that its step is applied to.
 	next Record
+	// access is the digest of the grants that the target is to have then, or ""
+	// where nobody manages them; wanted is what it is of.
+	access string
+	wanted Wanted
+	login  *state.Role // the role that gets its password, or nil
 	// forget is the schema whose record goes, or "".
 	forget string
 	// recorded says that the target is on record and lives; gone that the file had
@@ -188,7 +196,7 @@ type PlannedTarget struct {
 
 // Names returns what the marks in the statements of the target's step stand for.
 func (t *PlannedTarget) Names() schema.Names {
-	n := schema.Names{Schema: t.Schema, From: t.Schema}
+	n := schema.Names{Schema: t.Schema, From: t.Schema, Role: t.Role, FromRole: t.FromRole}
 	if t.ToSchema != "" {
 		n.Schema = t.ToSchema
 	}
@@ -269,8 +277,8 @@ func (p *Plan) finish() {
 	}
 	for _, t := range p.Targets {
 		fmt.Fprintf(h, "%q %q %q %s %s %s %d\n", t.Tenant, t.Database, t.Schema, t.Action, t.Reason, t.Step, t.Wave)
-		if t.FromSchema != "" {
-			fmt.Fprintf(h, "from %q\n", t.FromSchema)
+		if t.FromSchema != "" || t.Role != "" {
+			fmt.Fprintf(h, "from %q role %q from %q\n", t.FromSchema, t.Role, t.FromRole)
 		}
 	}
 	if p.Refused != "" {

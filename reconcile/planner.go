@@ -112,6 +112,9 @@ func (p *Planner) planDatabase(ctx context.Context, desired *Desired, db Databas
 		return nil, err
 	}
 	changes := Diff(d.desired, db.Name(), d.fingerprints, d.observed)
+	if err := d.lookAtGrants(ctx, changes); err != nil {
+		return nil, err
+	}
 	classes := d.classify(changes)
 	if err := d.planClasses(ctx, classes); err != nil {
 		return nil, err

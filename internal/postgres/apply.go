@@ -20,8 +20,11 @@ import (
 // records the place between the old and the new that it has come to.
 func (db *DB) ApplyStep(ctx context.Context, w reconcile.Work) error {
 	parts := inParts(w.Statements)
+	if len(parts) == 0 {
+		parts = [][]schema.Statement{nil} // only the record changes
+	}
 	for i, statements := range parts {
-		p := portion{Work: w, statements: statements, run: statements[0].Transactional, want: w.To, base: &w.Base}
+		p := portion{Work: w, statements: statements, run: len(statements) == 0 || statements[0].Transactional, want: w.To, base: &w.Base}
 		if i < len(parts)-1 {
 			p.want = ""
 		}
@@ -216,8 +219,18 @@ func (t *transaction) runStatements() {
 	t.batch.Queue("SET LOCAL search_path = " + schema.QuoteIdent(t.Target.Schema) + ", public")
 	t.first = t.batch.Len()
 	for _, s := range t.statements {
-		t.batch.Queue(s.For(t.Target.Schema))
+		t.batch.Queue(executed(s, &t.Work))
 	}
+}
+
+// executed returns a statement as it is sent. The verifier of a password is in
+// it only here: not in a plan, not in an error, and not in the history.
+func executed(s schema.Statement, w *reconcile.Work) string {
+	sql := s.For(w.Target.Schema)
+	if s.Named && w.Verifier != "" {
+		sql = strings.ReplaceAll(sql, "{password}", "'"+strings.ReplaceAll(w.Verifier, "'", "''")+"'")
+	}
+	return sql
 }
 
 // statement returns the text of the step's statement that is the query of the

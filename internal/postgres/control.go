@@ -95,7 +95,7 @@ CREATE TABLE tenantry.audit (
 	request text NOT NULL, -- the request's id, which logs have too
 	status integer -- of the answer; null where the process ended before
 );
-`, lifeColumns, horizonTable}
+`, lifeColumns, horizonTable, accessColumns}
 
 // Prepare implements reconcile.Database. Where nothing is to be made it only
 // reads.
@@ -157,9 +157,9 @@ func (db *DB) migrate(ctx context.Context, tx pgx.Tx) error {
 // A dry run reads what an older reconcile has left, and may not bring it forward:
 // a column that is not there yet is found around the query, with what it means.
 func records(ctx context.Context, tx pgx.Tx, schemas []string, all bool) ([]reconcile.Record, error) {
-	rows, err := tx.Query(ctx, `SELECT r.* FROM (VALUES (''::text, ''::text, '{}'::text, 'active'::text, false, ''::text, NULL::timestamptz, false))
-			AS without (name, database, labels, state, protected, home, retired_at, gone), LATERAL (SELECT schema, tenant, shared, blueprint, structure, objects, token, status, error, applied_at, attempted_at, coalesce(run, ''),
-			name, database, labels, state, protected, home, retired_at, gone
+	rows, err := tx.Query(ctx, `SELECT r.* FROM (VALUES (''::text, ''::text, '{}'::text, 'active'::text, false, ''::text, NULL::timestamptz, false, ''::text, ''::text, ''::text))
+			AS without (name, database, labels, state, protected, home, retired_at, gone, access, role, withdrawn), LATERAL (SELECT schema, tenant, shared, blueprint, structure, objects, token, status, error, applied_at, attempted_at, coalesce(run, ''),
+			name, database, labels, state, protected, home, retired_at, gone, access, role, withdrawn
 		FROM tenantry.target WHERE $1 OR schema = ANY ($2::text[]) OR home = ANY ($2::text[])) r ORDER BY schema COLLATE "C"`, all, schemas)
 	if err != nil {
 		return nil, err
@@ -167,7 +167,7 @@ func records(ctx context.Context, tx pgx.Tx, schemas []string, all bool) ([]reco
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (r reconcile.Record, err error) {
 		var appliedAt, retiredAt *time.Time
 		err = row.Scan(&r.Schema, &r.Tenant, &r.Shared, &r.Blueprint, &r.Fingerprint.Structure, &r.Fingerprint.Objects, &r.Token, &r.Status, &r.Error, &appliedAt, &r.AttemptedAt, &r.RunID,
-			&r.Name, &r.Database, &r.Labels, &r.State, &r.Protected, &r.Home, &retiredAt, &r.Gone)
+			&r.Name, &r.Database, &r.Labels, &r.State, &r.Protected, &r.Home, &retiredAt, &r.Gone, &r.Access, &r.Role, &r.Withdrawn)
 		if retiredAt != nil {
 			r.RetiredAt = *retiredAt
 		}
@@ -225,26 +225,26 @@ func (db *DB) End(ctx context.Context, run reconcile.Run, outcome string) error 
 }
 
 const upsertTarget = `INSERT INTO tenantry.target (schema, tenant, shared, blueprint, structure, objects, token, status, error, applied_at, run,
-		name, database, labels, state, protected, home, retired_at, gone, attempted_at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, clock_timestamp())
+		name, database, labels, state, protected, home, retired_at, gone, access, role, withdrawn, attempted_at)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, clock_timestamp())
 	ON CONFLICT (schema) DO UPDATE SET tenant = excluded.tenant, shared = excluded.shared, blueprint = excluded.blueprint, structure = excluded.structure,
 		objects = excluded.objects, token = excluded.token, status = excluded.status, error = excluded.error, applied_at = coalesce(excluded.applied_at, tenantry.target.applied_at),
 		name = excluded.name, database = excluded.database, labels = excluded.labels, state = excluded.state, protected = excluded.protected, home = excluded.home,
-		retired_at = excluded.retired_at, gone = excluded.gone, attempted_at = excluded.attempted_at, run = excluded.run`
+		retired_at = excluded.retired_at, gone = excluded.gone, access = excluded.access, role = excluded.role, withdrawn = excluded.withdrawn, attempted_at = excluded.attempted_at, run = excluded.run`
 
 // upsertBetween records a place between the old and the new: what the target was
 // last brought to stands until it is brought to another.
 const upsertBetween = `INSERT INTO tenantry.target (schema, tenant, shared, blueprint, structure, objects, token, status, error, applied_at, run,
-		name, database, labels, state, protected, home, retired_at, gone, attempted_at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, clock_timestamp())
+		name, database, labels, state, protected, home, retired_at, gone, access, role, withdrawn, attempted_at)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, clock_timestamp())
 	ON CONFLICT (schema) DO UPDATE SET structure = excluded.structure, objects = excluded.objects, token = excluded.token,
 		status = excluded.status, error = excluded.error, applied_at = excluded.applied_at, attempted_at = excluded.attempted_at, run = excluded.run,
-		state = excluded.state, home = excluded.home, retired_at = excluded.retired_at`
+		state = excluded.state, home = excluded.home, retired_at = excluded.retired_at, access = excluded.access, role = excluded.role, withdrawn = excluded.withdrawn`
 
 func recordArgs(run reconcile.Run, r reconcile.Record) []any {
 	return []any{
 		r.Schema, r.Tenant, r.Shared, r.Blueprint, r.Fingerprint.Structure, r.Fingerprint.Objects, r.Token, string(r.Status), r.Error, orNull(r.AppliedAt), run.ID,
-		r.Name, r.Database, r.Labels, string(r.State), r.Protected, r.Home, orNull(r.RetiredAt), r.Gone,
+		r.Name, r.Database, r.Labels, string(r.State), r.Protected, r.Home, orNull(r.RetiredAt), r.Gone, r.Access, r.Role, r.Withdrawn,
 	}
 }
 

@@ -38,6 +38,14 @@ END$tell$;
 CREATE TRIGGER tell AFTER INSERT OR UPDATE OR DELETE ON tenantry.target FOR EACH ROW EXECUTE FUNCTION tenantry.tell();
 `
 
+// accessColumns is the step that brought who may use a tenant's schema.
+const accessColumns = `
+ALTER TABLE tenantry.target
+	ADD COLUMN access text NOT NULL DEFAULT '', -- the digest of the grants that it was last found to have, or empty
+	ADD COLUMN role text NOT NULL DEFAULT '', -- of the tenant's own, or empty
+	ADD COLUMN withdrawn text NOT NULL DEFAULT ''; -- what brings back grants that nobody manages: JSON
+`
+
 // moveRecord gives a record the new name of its schema.
 const moveRecord = "UPDATE tenantry.target SET schema = $2 WHERE schema = $1"
 

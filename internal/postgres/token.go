@@ -18,7 +18,7 @@ import (
 func tokenCTE(candidates string) string {
 	return `
 WITH ns AS MATERIALIZED (
-	SELECT n.oid, n.xmin AS version, n.nspname FROM pg_namespace n WHERE n.nspname = ANY ($1::text[])
+	SELECT n.oid, n.xmin AS version, n.nspname, n.nspowner FROM pg_namespace n WHERE n.nspname = ANY ($1::text[])
 ), o AS MATERIALIZED (
 	SELECT ns.nspname, d.classid, d.objid FROM ns ` + candidates + `
 ), rel AS MATERIALIZED (
@@ -49,6 +49,8 @@ var tokenParts = []struct{ id, version, from string }{
 	{"a.attrelid, a.attnum", "a.xmin", "FROM typ n JOIN pg_attribute a ON a.attrelid = n.typrelid AND a.attnum > 0 WHERE n.typtype = 'c'"},
 	{"p.oid, 0", "p.xmin", "FROM o n JOIN pg_proc p ON p.oid = n.objid WHERE n.classid = 'pg_proc'::regclass"},
 	{"x.oid, 0", "x.xmin", "FROM o n JOIN pg_statistic_ext x ON x.oid = n.objid WHERE n.classid = 'pg_statistic_ext'::regclass"},
+	// What is granted on objects that its owner is yet to make.
+	{"d.oid, 0", "d.xmin", "FROM ns n JOIN pg_default_acl d ON d.defaclrole = n.nspowner AND d.defaclnamespace = n.oid"},
 	// Whatever else the schema holds: that it is there.
 	{"n.objid, 0", "'0'::xid", "FROM o n WHERE n.classid NOT IN ('pg_class'::regclass, 'pg_type'::regclass, 'pg_proc'::regclass, 'pg_statistic_ext'::regclass)"},
 	// Comments, of all of these.
