@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -88,7 +89,12 @@ func (d *databasePlanner) planClass(ctx context.Context, c *class) error {
 	if change.Access.err != nil {
 		return change.Access.err
 	}
-	c.step.Statements = append(c.step.Statements, change.Access.after(c.step.lines)...)
+	after := change.Access.after(c.step.lines)
+	c.step.Statements = append(c.step.Statements, after...)
+	if c.online != nil {
+		c.online.Statements = slices.Concat(change.Access.before, c.online.Statements, after)
+		c.online.identify()
+	}
 	if change.Reason == ReasonDrifted {
 		c.drift = append(c.drift, change.Access.drift...)
 	}
@@ -150,7 +156,6 @@ func (d *databasePlanner) planStructure(ctx context.Context, c *class) error {
 	if transition.Online != nil && !change.moved() {
 		online := c.step
 		online.Statements, c.onlineFor = transition.Online, transition.OnlineFor
-		online.identify()
 		c.online = &online
 	}
 	return nil

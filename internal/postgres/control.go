@@ -239,7 +239,7 @@ const upsertBetween = `INSERT INTO tenantry.target (schema, tenant, shared, blue
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, clock_timestamp())
 	ON CONFLICT (schema) DO UPDATE SET structure = excluded.structure, objects = excluded.objects, token = excluded.token,
 		status = excluded.status, error = excluded.error, applied_at = excluded.applied_at, attempted_at = excluded.attempted_at, run = excluded.run,
-		state = excluded.state, home = excluded.home, retired_at = excluded.retired_at, access = excluded.access, role = excluded.role, withdrawn = excluded.withdrawn`
+		home = excluded.home, retired_at = excluded.retired_at, access = excluded.access`
 
 func recordArgs(run reconcile.Run, r reconcile.Record) []any {
 	return []any{
