@@ -244,7 +244,7 @@ func ordered(all []*delta, objects map[GrantKind][]string) []delta {
 // statement returns what mends the delta.
 func (d *delta) statement() schema.Statement {
 	give, take := d.sql(true), d.sql(false)
-	s := schema.Statement{SQL: take, Reverse: []string{give}, Transactional: true, Hazards: []schema.Hazard{}, Named: true, Comment: d.String()}
+	s := schema.Statement{SQL: take, Reverse: []string{give}, Transactional: true, Hazards: []schema.Hazard{}, Named: true}
 	if d.missing {
 		s.SQL, s.Reverse = give, []string{take}
 	}

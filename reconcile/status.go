@@ -59,7 +59,7 @@ func conditionsOf(t *TargetStatus) []Condition {
 	if t.State == StateFailing {
 		message = t.Error
 	}
-	ready, stalled := t.State == StateInSync || t.State == StateRetired, t.State == StateFailing
+	ready, stalled := t.State == StateInSync || t.State == StateSuspended || t.State == StateRetired, t.State == StateFailing
 	working := !ready && t.State != StateUnknown && t.State != StateOrphaned
 	return []Condition{
 		{ConditionReady, ready, t.State, message},
@@ -69,27 +69,29 @@ func conditionsOf(t *TargetStatus) []Condition {
 }
 
 var stateMessages = map[State]string{
-	StateInSync:   "it is as it should be",
-	StateBehind:   "its definition has changed since it was last brought to it",
-	StateDrifted:  "it is not as it was left",
-	StateMissing:  "there is no such schema yet",
-	StateUnknown:  "it is there and was never managed; take it over with --adopt",
-	StateOrphaned: "it was managed, and is no longer in the file",
-	StateRetired:  "it was put aside, and is kept until it is purged",
+	StateInSync:    "it is as it should be",
+	StateBehind:    "its definition has changed since it was last brought to it",
+	StateDrifted:   "it is not as it was left",
+	StateMissing:   "there is no such schema yet",
+	StateUnknown:   "it is there and was never managed; take it over with --adopt",
+	StateOrphaned:  "it was managed, and is no longer in the file",
+	StateSuspended: "nobody may use it, and it is as it should be",
+	StateRetired:   "it was put aside, and is kept until it is purged",
 }
 
 // State is how a target stands to its blueprint.
 type State string
 
 const (
-	StateInSync   State = "in_sync"  // it is as it should be
-	StateBehind   State = "behind"   // its definition has changed since it was last brought to it
-	StateDrifted  State = "drifted"  // it is not as it was left
-	StateFailing  State = "failing"  // the last attempt on it failed
-	StateMissing  State = "missing"  // there is no such schema
-	StateUnknown  State = "unknown"  // it is there and was never managed
-	StateOrphaned State = "orphaned" // it was managed, and no file asks for it
-	StateRetired  State = "retired"  // it was put aside, as the file says
+	StateInSync    State = "in_sync"   // it is as it should be
+	StateBehind    State = "behind"    // its definition has changed since it was last brought to it
+	StateDrifted   State = "drifted"   // it is not as it was left
+	StateFailing   State = "failing"   // the last attempt on it failed
+	StateMissing   State = "missing"   // there is no such schema
+	StateUnknown   State = "unknown"   // it is there and was never managed
+	StateOrphaned  State = "orphaned"  // it was managed, and no file asks for it
+	StateSuspended State = "suspended" // nobody may use it, as the file says, and it is as it should be
+	StateRetired   State = "retired"   // it was put aside, as the file says
 )
 
 // Status says how the fleet is. It reads, and needs no workbench: a blueprint
@@ -104,7 +106,11 @@ func (p *Planner) Status(ctx context.Context, desired *Desired) (*Fleet, error) 
 		if err := d.loadCompiled(ctx); err != nil {
 			return nil, err
 		}
-		for _, c := range Diff(d.desired, name, d.fingerprints, d.observed) {
+		changes := Diff(d.desired, name, d.fingerprints, d.observed)
+		if err := d.lookAtGrants(ctx, changes); err != nil {
+			return nil, err
+		}
+		for _, c := range changes {
 			t := statusOf(&c)
 			t.Conditions = conditionsOf(&t)
 			fleet.Targets = append(fleet.Targets, t)
@@ -136,7 +142,7 @@ func statusOf(c *Change) TargetStatus {
 	}
 	if r := c.Record; r != nil {
 		t.Blueprint, t.RunID, t.AttemptedAt = r.Blueprint, r.RunID, &r.AttemptedAt
-		if t.State != StateInSync && t.State != StateRetired {
+		if t.State != StateInSync && t.State != StateSuspended && t.State != StateRetired {
 			t.Error = r.Error
 		}
 		if !r.RetiredAt.IsZero() {
@@ -155,6 +161,8 @@ func stateOf(c *Change) State {
 		return StateOrphaned
 	case c.Action == ActionNone && c.Record != nil && c.Record.Home != "":
 		return StateRetired
+	case c.Action == ActionNone && c.Record != nil && c.Record.State == StandingSuspended:
+		return StateSuspended
 	case c.Action == ActionNone:
 		return StateInSync
 	case c.Record != nil && (c.Record.Status == StatusFailed || c.Record.Status == StatusBetween && c.Record.Error != ""):

@@ -67,6 +67,7 @@ func (a *app) carryOut(ctx context.Context, w *world, saved *reconcile.Plan) (*r
 	}
 	policy := w.desired.Policy
 	applier := &reconcile.Applier{
+		Verifier:  verifier,
 		Databases: planner.Databases, Engine: planner.Engine.Version(), Destructive: policy.Destructive, Parallelism: policy.Parallelism,
 		LockTimeout: policy.LockTimeout, MaxFailures: policy.MaxFailures, Waves: w.desired.Waves, Progress: progress.Event, Now: time.Now,
 	}

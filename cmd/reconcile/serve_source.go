@@ -64,6 +64,7 @@ func (s *source) Read(ctx context.Context, whole bool) (*loop.World, error) {
 	out := &loop.World{
 		File: w.file, Desired: w.desired, Planner: planner, Resolve: w.resolveOther, Problems: reconcile.Diagnostics(redactedList(w.problems)),
 		Applier: reconcile.Applier{
+			Verifier:  verifier,
 			Databases: planner.Databases, Engine: planner.Engine.Version(), Destructive: policy.Destructive, Parallelism: policy.Parallelism,
 			LockTimeout: policy.LockTimeout, MaxFailures: policy.MaxFailures, Waves: w.desired.Waves, Now: time.Now,
 		},

@@ -29,6 +29,7 @@ var stateOrder = []struct {
 	{reconcile.StateMissing, "missing", yellow},
 	{reconcile.StateBehind, "behind their definition", yellow},
 	{reconcile.StateOrphaned, "no longer in the file", yellow},
+	{reconcile.StateSuspended, "suspended", dim},
 	{reconcile.StateRetired, "retired", dim},
 	{reconcile.StateInSync, "in sync", green},
 }
