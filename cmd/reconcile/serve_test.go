@@ -143,6 +143,11 @@ func (s *runbookServer) ask(method, path, body string, headers ...string) (int, 
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	if c, err := theContract(); err != nil {
+		s.t.Fatal(err)
+	} else if err := c.check(method, path, resp.StatusCode, resp.Header, text); err != nil {
+		s.t.Error(err)
+	}
 	return resp.StatusCode, resp.Header, text
 }
 

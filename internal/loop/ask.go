@@ -30,6 +30,11 @@ func (e *MovedError) Error() string {
 	return "the plan is stale, and nothing of it was applied: " + strings.Join(e.Moved, "; ")
 }
 
+// A RefusedError says why the policy did not want any of a plan to run.
+type RefusedError struct{ Why string }
+
+func (e *RefusedError) Error() string { return e.Why }
+
 // An Ask is a run that somebody asks for. It is carried out even where the loop
 // is paused, or another replica leads: locks on the targets make that safe.
 type Ask struct {
@@ -37,6 +42,7 @@ type Ask struct {
 	Tenants []string        // only these; nil for all
 	Saved   *reconcile.Plan // what must be planned then, or nil
 	Allowed reconcile.Allowed
+	Removal bool // the tenants may be retired or renamed, whatever the policy says of how many
 }
 
 // A Ticket is an Ask that was accepted.
@@ -98,9 +104,9 @@ func (g *ticketLog) find(runID string) *Ticket {
 	return nil
 }
 
-// answer carries out what was asked for.
+// answer carries out what was asked for before the world was read: whoever asks
+// later may have changed it.
 func (l *Loop) answer(ctx context.Context) {
-	l.collect()
 	for _, t := range l.pending {
 		t.Report, t.Err = l.carryOut(ctx, t)
 		close(t.Done)
@@ -135,6 +141,11 @@ func (l *Loop) carryOut(ctx context.Context, t *Ticket) (*reconcile.Report, erro
 	if len(desired.Targets) == 0 {
 		return nil, fmt.Errorf("there is no tenant %s any more", strings.Join(t.Tenants, ", "))
 	}
+	if t.Removal {
+		only := *desired
+		only.Policy.MaxRemovals = max(only.Policy.MaxRemovals, len(only.Targets))
+		desired = &only
+	}
 	planner, world := l.planner(w), *w
 	if t.Allowed.Destructive {
 		world.Applier.Destructive = state.DestructiveAllow
@@ -144,6 +155,9 @@ func (l *Loop) carryOut(ctx context.Context, t *Ticket) (*reconcile.Report, erro
 	plan, err := planner.Plan(ctx, desired)
 	if err != nil {
 		return nil, err
+	}
+	if plan.Refused != "" {
+		return nil, &RefusedError{plan.Refused}
 	}
 	if t.Saved != nil {
 		if moved := t.Saved.Moved(plan); len(moved) > 0 {

@@ -20,6 +20,7 @@ type Observation struct {
 	Shared  []*Tenant // the shared services, sorted by name
 
 	Trouble string                 // what keeps the loop from its work, in one line; else ""
+	Refused string                 // why nothing was done about the fleet as a whole, or ""
 	Wrong   []reconcile.Diagnostic // what is wrong with the files
 	Running *Progress              // the run that goes on, or nil
 	Last    *reconcile.Report      // of the last run that changed something, or tried to; or nil
@@ -45,7 +46,18 @@ type Schema struct {
 // worst orders states: of a tenant with several schemas, the first that one of
 // them is in is the tenant's.
 var worst = []reconcile.State{
-	reconcile.StateFailing, reconcile.StateMissing, reconcile.StateDrifted, reconcile.StateUnknown, reconcile.StateBehind, reconcile.StateInSync, reconcile.StateOrphaned,
+	reconcile.StateFailing, reconcile.StateMissing, reconcile.StateDrifted, reconcile.StateUnknown, reconcile.StateBehind, reconcile.StateInSync,
+	reconcile.StateRetired, reconcile.StateOrphaned,
+}
+
+// ready reports whether the schema is as it should be.
+func (s *Schema) ready() bool {
+	for _, c := range s.Conditions {
+		if c.Type == reconcile.ConditionReady {
+			return c.Status
+		}
+	}
+	return s.State == reconcile.StateInSync
 }
 
 // State is the worst state of its schemas.
@@ -132,7 +144,7 @@ func merged(known, asked []Schema) []Schema {
 		out = append(out, a)
 	}
 	for _, k := range known {
-		left := !slices.ContainsFunc(asked, func(a Schema) bool { return k.Database == a.Database && k.Schema == a.Schema })
+		left := k.State != reconcile.StateRetired && !slices.ContainsFunc(asked, func(a Schema) bool { return k.Database == a.Database && k.Schema == a.Schema })
 		if left && k.State != reconcile.StateMissing {
 			k.State = reconcile.StateOrphaned
 			out = append(out, k)
@@ -150,9 +162,9 @@ func sorted(schemas []Schema) []Schema {
 	return schemas
 }
 
-// seen returns the tenants with what was found out about schemas. A whole look
-// says of every schema what there is to say.
-func seen(tenants []*Tenant, found []Schema, whole bool) []*Tenant {
+// seen returns the tenants with what was found out about schemas, where asked were
+// looked at. A whole look says of every schema what there is to say.
+func seen(tenants []*Tenant, found []Schema, whole bool, asked []reconcile.Target) []*Tenant {
 	byTenant := make(map[string][]Schema)
 	for _, s := range found {
 		byTenant[s.Tenant] = append(byTenant[s.Tenant], s)
@@ -167,7 +179,7 @@ func seen(tenants []*Tenant, found []Schema, whole bool) []*Tenant {
 		case whole && looked:
 			t = &Tenant{ID: t.ID, Defined: t.Defined, Schemas: sorted(of)}
 		case looked:
-			t = &Tenant{ID: t.ID, Defined: t.Defined, Schemas: replaced(t.Schemas, of)}
+			t = &Tenant{ID: t.ID, Defined: t.Defined, Schemas: replaced(t.Schemas, of, asked)}
 		}
 		out = append(out, t)
 	}
@@ -178,15 +190,18 @@ func seen(tenants []*Tenant, found []Schema, whole bool) []*Tenant {
 	return out
 }
 
-// replaced puts what was found in place of what was known.
-func replaced(known, found []Schema) []Schema {
-	out := slices.Clone(known)
-	for _, f := range found {
-		i := slices.IndexFunc(out, func(k Schema) bool { return k.Database == f.Database && k.Schema == f.Schema })
-		if i < 0 {
-			out = append(out, f)
-		} else {
-			out[i] = f
+// replaced puts what was found in place of what was known of the same schemas, and
+// of those that were looked at: what is put aside, or comes back, has another
+// name than before.
+func replaced(known, found []Schema, asked []reconcile.Target) []Schema {
+	out := slices.Clone(found)
+	for _, k := range known {
+		again := slices.ContainsFunc(found, func(f Schema) bool { return f.Database == k.Database && f.Schema == k.Schema })
+		looked := slices.ContainsFunc(asked, func(t reconcile.Target) bool {
+			return !t.Shared && t.Tenant == k.Tenant && t.Database == k.Database && (t.Schema == k.Schema || k.State == reconcile.StateRetired)
+		})
+		if !again && !looked {
+			out = append(out, k)
 		}
 	}
 	return sorted(out)

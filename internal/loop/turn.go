@@ -11,6 +11,7 @@ import (
 func (l *Loop) turn(ctx context.Context, why string) {
 	now := l.options.Now()
 	whole := !now.Before(l.whole)
+	l.collect()
 	err := l.look(ctx, whole)
 	if err == nil {
 		l.failures = 0
@@ -53,22 +54,17 @@ func (l *Loop) look(ctx context.Context, whole bool) error {
 		o.World, o.Trouble, o.Wrong = w, "", nil
 		o.Tenants = defined(o.Tenants, w)
 	})
-	switch {
-	case whole:
-		if err := l.bring(ctx, w, w.Desired); err != nil {
+	if whole {
+		if err := l.bringAll(ctx, w); err != nil {
 			return err
 		}
-		l.memory.forget(w.Desired)
-		l.whole = l.options.Now().Add(l.jittered(l.options.Resync))
 		_, next, _ = l.memory.due(w.Desired, l.options.Now())
-	case len(few) > 0:
+	} else if len(few) > 0 {
 		if len(few) > most {
 			few = few[:most]
 			next = l.options.Now()
 		}
-		part := *w.Desired
-		part.Targets, part.Partial = few, true
-		if err := l.bring(ctx, w, &part); err != nil {
+		if err := l.bringFew(ctx, w, few); err != nil {
 			return err
 		}
 		if _, after, _ := l.memory.due(w.Desired, l.options.Now()); next.IsZero() || !after.IsZero() && after.Before(next) {
@@ -78,6 +74,57 @@ func (l *Loop) look(ctx context.Context, whole bool) error {
 	l.due = l.whole
 	if !next.IsZero() && next.Before(l.due) {
 		l.due = next
+	}
+	return nil
+}
+
+// bringAll brings the whole fleet to what is desired. Where the policy refuses
+// that, because of what would go, the others are not kept waiting for whoever
+// has to decide.
+func (l *Loop) bringAll(ctx context.Context, w *World) error {
+	refused, err := l.bring(ctx, w, w.Desired)
+	if err != nil {
+		return err
+	}
+	l.memory.forget(w.Desired)
+	l.whole = l.options.Now().Add(l.jittered(l.options.Resync))
+	if refused != l.Observation().Refused {
+		l.publish(func(o *Observation) { o.Refused = refused })
+		l.tell(EventLoop, map[string]string{"refused": refused})
+	}
+	if refused == "" {
+		return nil
+	}
+	l.options.Log.Error("the policy refuses what the files ask for", "why", refused)
+	var rest []reconcile.Target
+	for _, t := range w.Desired.Targets {
+		if !l.memory[t.Key].fine && !removes(&t) {
+			rest = append(rest, t)
+		}
+	}
+	return l.bringFew(ctx, w, rest)
+}
+
+// bringFew brings some targets to what is desired: those that are to go after
+// the others, which they must not keep waiting.
+func (l *Loop) bringFew(ctx context.Context, w *World, few []reconcile.Target) error {
+	parts := make([][]reconcile.Target, 2)
+	for _, t := range few {
+		i := 0
+		if removes(&t) {
+			i = 1
+		}
+		parts[i] = append(parts[i], t)
+	}
+	for _, targets := range parts {
+		if len(targets) == 0 {
+			continue
+		}
+		part := *w.Desired
+		part.Targets, part.Partial = targets, true
+		if _, err := l.bring(ctx, w, &part); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -100,27 +147,28 @@ func (l *Loop) mayChange() bool {
 }
 
 // bring brings targets to what is desired, where this loop may, and looks at
-// what has come of it.
-func (l *Loop) bring(ctx context.Context, w *World, desired *reconcile.Desired) error {
+// what has come of it. refused says why the policy did not want any of it.
+func (l *Loop) bring(ctx context.Context, w *World, desired *reconcile.Desired) (refused string, err error) {
 	may := l.mayChange()
 	var report *reconcile.Report
 	if may {
 		run := l.options.NewRun(desired.Revision)
 		plan, err := l.planner(w).Plan(ctx, desired)
 		if err != nil {
-			return err
+			return "", err
 		}
 		if report, err = l.apply(ctx, w, plan, run); err != nil {
-			return err
+			return "", err
 		}
+		refused = plan.Refused
 	}
 	schemas, err := l.status(ctx, w, desired, report)
 	if err != nil {
-		return err
+		return "", err
 	}
 	retry := func(s Schema) bool { return !may || s.Blocked == "" }
 	l.memory.saw(desired, schemas, l.options.Now(), retry)
-	return nil
+	return refused, nil
 }
 
 func (l *Loop) planner(w *World) *reconcile.Planner {
@@ -131,8 +179,8 @@ func (l *Loop) planner(w *World) *reconcile.Planner {
 // apply carries a plan out. What is done is seen by others as it is done.
 func (l *Loop) apply(ctx context.Context, w *World, plan *reconcile.Plan, run reconcile.Run) (*reconcile.Report, error) {
 	a := w.Applier
-	idle := !plan.Changes()
-	total := plan.Summary.Create + plan.Summary.Change
+	idle := plan.Refused != "" || !plan.Changes()
+	total := plan.Summary.Create + plan.Summary.Change + plan.Summary.Retire + plan.Summary.Suspend
 	progress := Progress{RunID: run.ID, By: run.By, Started: run.Started, Phase: "applying", Total: total}
 	if !idle {
 		l.running(&progress)
@@ -173,11 +221,11 @@ func (l *Loop) did(run reconcile.Run, e reconcile.Event) {
 			p.Done = max(p.Done, e.Done)
 			o.Running = &p
 		}
-		if e.Outcome.Result == reconcile.ResultApplied && !t.Shared {
+		if made := t.Action == reconcile.ActionCreate || t.Action == reconcile.ActionChange; made && e.Outcome.Result == reconcile.ResultApplied && !t.Shared {
 			s := Schema{TargetStatus: reconcile.TargetStatus{
 				Tenant: t.Tenant, Database: t.Database, Schema: t.Schema, State: reconcile.StateInSync, AppliedAt: &now, AttemptedAt: &now, RunID: run.ID,
 			}}
-			o.Tenants = seen(o.Tenants, []Schema{s}, false)
+			o.Tenants = seen(o.Tenants, []Schema{s}, false, nil)
 		}
 	})
 	l.tell(EventTarget, targetEvent{
@@ -192,13 +240,13 @@ func (l *Loop) did(run reconcile.Run, e reconcile.Event) {
 }
 
 // status looks at the targets, publishes how they are, and returns that.
-func (l *Loop) status(ctx context.Context, w *World, desired *reconcile.Desired, report *reconcile.Report) (map[reconcile.Key]Schema, error) {
+func (l *Loop) status(ctx context.Context, w *World, desired *reconcile.Desired, report *reconcile.Report) (found, error) {
 	fleet, err := l.planner(w).Status(ctx, desired)
 	if err != nil {
 		return nil, err
 	}
 	blocked := blockedBy(report)
-	of := make(map[reconcile.Key]Schema, len(fleet.Targets))
+	of := make(found, len(fleet.Targets))
 	var tenants, shared []Schema
 	for _, t := range fleet.Targets {
 		t.Error = l.options.Redact(t.Error)
@@ -212,8 +260,8 @@ func (l *Loop) status(ctx context.Context, w *World, desired *reconcile.Desired,
 		}
 	}
 	l.publish(func(o *Observation) {
-		o.Tenants = seen(o.Tenants, tenants, !desired.Partial)
-		o.Shared = seen(o.Shared, shared, !desired.Partial)
+		o.Tenants = seen(o.Tenants, tenants, !desired.Partial, desired.Targets)
+		o.Shared = seen(o.Shared, shared, !desired.Partial, nil)
 		if !desired.Partial {
 			o.Looked = l.options.Now()
 		}

@@ -43,6 +43,7 @@ const (
 	codeInvalidTenant = "invalid-tenant"
 	codeConflict      = "conflict"
 	codeStalePlan     = "stale-plan"
+	codeRefused       = "refused"
 	codeNotReady      = "not-ready"
 	codeBusy          = "busy"
 	codeReadOnly      = "read-only"
@@ -59,6 +60,7 @@ func problemOf(err error) *Problem {
 	var p *Problem
 	var wrong diag.List
 	var moved *loop.MovedError
+	var refused *loop.RefusedError
 	switch {
 	case errors.As(err, &p):
 		return p
@@ -68,6 +70,8 @@ func problemOf(err error) *Problem {
 	case errors.As(err, &moved):
 		p = problemf(http.StatusConflict, codeStalePlan, "the plan is stale, and nothing of it was applied")
 		p.Moved = moved.Moved
+	case errors.As(err, &refused):
+		p = problemf(http.StatusConflict, codeRefused, "the policy refuses it: %s", refused.Why)
 	case errors.Is(err, loop.ErrReadOnly):
 		p = problemf(http.StatusForbidden, codeReadOnly, "%s", err)
 	case errors.Is(err, loop.ErrBusy):

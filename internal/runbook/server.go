@@ -197,6 +197,15 @@ func (s *Server) operations() []operation {
 	}
 }
 
+// Operations returns the id, method and path of each operation.
+func Operations() []string {
+	var out []string
+	for _, op := range (&Server{}).operations() {
+		out = append(out, op.id+" "+op.method+" "+op.path)
+	}
+	return out
+}
+
 // desiredOf returns what is desired of one tenant.
 func desiredOf(w *loop.World, id string) (*reconcile.Desired, error) {
 	d := w.Desired.Only([]string{id})

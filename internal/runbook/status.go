@@ -19,6 +19,7 @@ type Status struct {
 	Summary     map[reconcile.State]int `json:"summary"`     // tenants by state
 	Shared      []Tenant                `json:"shared"`      // the shared services
 	Trouble     string                  `json:"trouble"`     // what keeps the loop from its work, or ""
+	Refused     string                  `json:"refused"`     // why the policy refuses what the files ask for, or ""
 	Diagnostics []reconcile.Diagnostic  `json:"diagnostics"` // what is wrong with the files, and with rows of sources
 	Running     *loop.Progress          `json:"running"`
 	Leading     bool                    `json:"leading"` // this replica brings about changes
@@ -29,7 +30,7 @@ type Status struct {
 func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) error {
 	o := s.Fleet.Observation()
 	out := Status{
-		Version: s.Version, ReadOnly: s.ReadOnly, Ready: !o.Looked.IsZero(), Summary: o.Summary(), Shared: showAll(o.Shared), Trouble: o.Trouble,
+		Version: s.Version, ReadOnly: s.ReadOnly, Ready: !o.Looked.IsZero(), Summary: o.Summary(), Shared: showAll(o.Shared), Trouble: o.Trouble, Refused: o.Refused,
 		Diagnostics: append([]reconcile.Diagnostic{}, o.Wrong...), Running: o.Running, Leading: o.Leading, Leader: o.Leader, Pause: o.Pause,
 	}
 	if !o.Looked.IsZero() {

@@ -1,6 +1,7 @@
 package runbook
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -43,7 +44,7 @@ type Schema struct {
 func show(t *loop.Tenant) Tenant {
 	out := Tenant{ID: t.ID, State: t.State(), Services: []string{}, Labels: map[string]string{}, Vars: map[string]string{}, Schemas: []Schema{}}
 	if d := t.Defined; d != nil {
-		out.Name, out.Database, out.Lifecycle, out.Source = d.Name, d.Database, state.Active, &d.Pos
+		out.Name, out.Database, out.Lifecycle, out.Source = d.Name, d.Database, cmp.Or(d.State, state.Active), &d.Pos
 		out.Services = append(out.Services, d.Services...)
 		maps.Copy(out.Labels, d.Labels)
 		maps.Copy(out.Vars, d.Vars)
@@ -63,7 +64,7 @@ func show(t *loop.Tenant) Tenant {
 			out.Database = s.Database
 		}
 	}
-	out.Ready = t.Defined != nil && out.State == reconcile.StateInSync
+	out.Ready = t.Defined != nil && out.State == reconcile.StateInSync && out.Lifecycle == state.Active
 	return out
 }
 
