@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -82,6 +83,9 @@ func (a *app) adopt(ctx context.Context, o adoptOptions) (err error) {
 	if errors.As(err, &none) {
 		return hinted{err, "--match says which schemas are tenants: % is any text, all else is itself"}
 	}
+	if err != nil && strings.Contains(err.Error(), "[42501]") { // insufficient_privilege
+		return hinted{err, "the files are tried in a transaction that is rolled back: that takes the right to create schemas in this database, or $ATLAS_DEV_URL with another of the same server version"}
+	}
 	if err != nil {
 		return err
 	}
@@ -94,6 +98,12 @@ func (a *app) checkAdopt(o adoptOptions) error {
 	}
 	if !adopt.ValidService(o.Service) {
 		return usagef("--service %q is not a name: letters, digits, \"_\" and \"-\", a letter or \"_\" first", o.Service)
+	}
+	if only := a.options; len(only.tenants)+len(only.excludes)+len(only.selectors) > 0 {
+		return usagef("adopt takes all schemas that --match names: --tenant, --exclude and --selector are for later")
+	}
+	if a.options.engine != "native" {
+		return usagef("adopt writes HCL by the Atlas library: --engine %s is for later", a.options.engine)
 	}
 	return nil
 }

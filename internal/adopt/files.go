@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"tenantry/reconcile"
@@ -131,7 +132,7 @@ func (s *survey) tenantsFile() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return commented(text, fmt.Sprintf("# The tenants of the database %s: its schemas like %s.\n", s.out.Database, s.out.Match), comments), nil
+	return commented(text, fmt.Sprintf("# The tenants of the database %s: its schemas like %s.\n", s.out.Database, strconv.Quote(s.out.Match)), comments), nil
 }
 
 // comment says how a group stands to the definition.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"tenantry/state"
 )
@@ -18,6 +19,7 @@ type pattern struct {
 }
 
 func parsePattern(text string) pattern {
+	text = strings.ToValidUTF8(text, "\uFFFD") // which the database does not hold
 	parts := strings.Split(text, "%")
 	for i := range parts {
 		parts[i] = regexp.QuoteMeta(parts[i])
@@ -32,7 +34,7 @@ func parsePattern(text string) pattern {
 
 // template is the schema of tenants in tenants.yaml.
 func (p pattern) template() string {
-	if p.one && !strings.ContainsAny(p.prefix+p.suffix, "{}") {
+	if p.one && unusable(p.prefix+"x"+p.suffix) == "" {
 		return p.prefix + "{id}" + p.suffix
 	}
 	return "{id}"
@@ -72,6 +74,12 @@ func (n *ids) of(schemaName string) string {
 
 // unusable says why tenants.yaml cannot name a schema, or "".
 func unusable(schemaName string) string {
+	if strings.ContainsAny(schemaName, "{}") { // which would be a placeholder
+		return "the name has a quote, a backslash or a brace"
+	}
+	if !utf8.ValidString(schemaName) {
+		return "the name is not UTF-8"
+	}
 	probe := state.File{
 		Databases: []state.Database{{Name: state.DefaultDatabase}}, Policy: state.DefaultPolicy,
 		Defaults: state.Defaults{Database: state.DefaultDatabase, Schema: state.DefaultSchema, Services: []string{"app"}},
