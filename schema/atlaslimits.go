@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 
 	"ariga.io/atlas/sql/postgres"
 	atlas "ariga.io/atlas/sql/schema"
@@ -109,4 +110,26 @@ func (f failSafe) QueryContext(ctx context.Context, query string, args ...any) (
 
 func isIdentity(c *atlas.Column) bool {
 	return slices.ContainsFunc(c.Attrs, func(a atlas.Attr) bool { _, ok := a.(*postgres.Identity); return ok })
+}
+
+// narrow inspects one schema without reading all others. The limit: Atlas's
+// queries for indexes and identities go through every index, constraint and
+// sequence of the database, and only then ask whose they are; among 300 tenants of
+// 12 tables that takes 0.9 s, and longer the more there are. Each is told the
+// schema, which it has as $1 or in its row, where it begins.
+type narrow struct{ *Bench }
+
+func (n narrow) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	for _, wide := range wideQueries {
+		query = strings.Replace(query, wide[0], wide[1], 1)
+	}
+	return n.Bench.QueryContext(ctx, query, args...)
+}
+
+// wideQueries are what is replaced by what. Where Atlas words it otherwise, its
+// query is left as it is.
+var wideQueries = [][2]string{
+	{"from pg_index i\n\t) idx", "from pg_index i where i.indrelid in (select c.oid from pg_class c where c.relnamespace = (select oid from pg_namespace where nspname = $1))\n\t) idx"},
+	{"from pg_constraint\n\t    group by conindid", "from pg_constraint where connamespace = (select oid from pg_namespace where nspname = $1)\n\t    group by conindid"},
+	{"FROM pg_sequences WHERE quote_ident", "FROM pg_sequences WHERE schemaname = t1.table_schema AND quote_ident"},
 }

@@ -8,6 +8,7 @@ import (
 
 	"ariga.io/atlas/sql/postgres"
 	atlas "ariga.io/atlas/sql/schema"
+	"github.com/google/go-cmp/cmp"
 	_ "github.com/jackc/pgx/v5/stdlib"
 
 	"tenantry/internal/pgtest"
@@ -119,3 +120,58 @@ type txBench struct{ *sql.Tx }
 func (txBench) Lines(context.Context, string) ([]Line, error)            { return nil, nil }
 func (txBench) Marks(context.Context, string) (map[string]string, error) { return nil, nil }
 func (txBench) Close() error                                             { return nil }
+
+func TestAtlasStillReadsWholeCatalogs(t *testing.T) {
+	ctx := context.Background()
+	db, err := sql.Open("pgx", pgtest.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(ctx, `CREATE SCHEMA a; CREATE SCHEMA b;
+		CREATE TABLE a.t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text UNIQUE); CREATE INDEX ON a.t (lower(name));
+		CREATE TABLE b.t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a int REFERENCES a.t, EXCLUDE (a WITH =))`); err != nil {
+		t.Fatal(err)
+	}
+	asked := &listening{Bench: &Bench{Workbench: txBench{tx}}}
+	var said []string
+	for _, conn := range []atlas.ExecQuerier{asked, narrow{asked.Bench}} {
+		drv, err := postgres.Open(conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		realm, err := drv.InspectRealm(ctx, &atlas.InspectRealmOption{Schemas: []string{"a", "b"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := postgres.MarshalHCL.MarshalSpec(realm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said = append(said, string(text))
+	}
+	if diff := cmp.Diff(said[0], said[1]); diff != "" {
+		t.Errorf("told the schema, Atlas sees something else:\n%s", diff)
+	}
+	for _, wide := range wideQueries {
+		if !strings.Contains(asked.queries, wide[0]) {
+			t.Errorf("this may go, or is worded otherwise now: %q", wide[0])
+		}
+	}
+}
+
+// listening keeps the queries.
+type listening struct {
+	*Bench
+	queries string
+}
+
+func (l *listening) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	l.queries += query
+	return l.Bench.QueryContext(ctx, query, args...)
+}

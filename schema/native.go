@@ -42,7 +42,7 @@ func (Native) Create(ctx context.Context, bench *Bench, b *Blueprint) ([]Stateme
 // Plan implements Engine: both structures are inspected on the bench, so that
 // Atlas compares its own normal forms.
 func (Native) Plan(ctx context.Context, bench *Bench, b *Blueprint, to *Compiled) ([]Statement, error) {
-	drv, err := postgres.Open(bench)
+	drv, err := postgres.Open(narrow{bench})
 	if err != nil {
 		return nil, err
 	}

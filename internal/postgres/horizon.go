@@ -93,6 +93,9 @@ func keptHorizon(ctx context.Context, tx pgx.Tx) (*horizon, error) {
 // countRows counts the rows of the catalogs, and those of a transaction or of
 // later ones.
 func countRows(ctx context.Context, tx pgx.Tx, xid string) (counts []int64, newer int64, err error) {
+	if err := simple(ctx, tx.Conn(), "SET LOCAL jit = off"); err != nil {
+		return nil, 0, err
+	}
 	err = tx.QueryRow(ctx, countsQuery, xid).Scan(&counts, &newer)
 	return counts, newer, err
 }
