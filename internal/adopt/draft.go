@@ -55,7 +55,7 @@ func (s *survey) taken(shared int) (out []schema.Line) {
 func told(differences []schema.Difference) []string {
 	out := []string{}
 	for _, d := range differences {
-		out = append(out, d.String())
+		out = append(out, oneLine(d.String()))
 	}
 	return out
 }
@@ -63,7 +63,7 @@ func told(differences []schema.Difference) []string {
 func subjects(differences []schema.Difference) []string {
 	out := []string{}
 	for _, d := range differences {
-		out = append(out, d.Line.String())
+		out = append(out, oneLine(d.Line.String()))
 	}
 	return out
 }

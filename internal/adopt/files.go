@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"tenantry/reconcile"
 	"tenantry/schema"
@@ -64,7 +65,7 @@ func (s *survey) head(draft int) string {
 	fmt.Fprintf(&b, "# Taken from the schema %s of the database %s.\n", from, s.out.Database)
 	for _, h := range s.out.Histories {
 		if h.Schema == from {
-			fmt.Fprintf(&b, "# %s\n", h)
+			fmt.Fprintf(&b, "# %s\n", oneLine(h.String()))
 		}
 	}
 	list(&b, "What no file can say of it:", unsaid)
@@ -79,8 +80,19 @@ func list(b *strings.Builder, title string, items []string) {
 	}
 	fmt.Fprintf(b, "# %s\n", title)
 	for _, item := range items {
-		fmt.Fprintf(b, "#   %s\n", strings.ReplaceAll(item, "\n", " "))
+		fmt.Fprintf(b, "#   %s\n", oneLine(item))
 	}
+}
+
+// oneLine makes a comment of what a database says, which no line break in a name,
+// of whatever kind, may lead out of.
+func oneLine(text string) string {
+	return strings.Map(func(c rune) rune {
+		if !unicode.IsGraphic(c) {
+			return ' '
+		}
+		return c
+	}, text)
 }
 
 // projectFile returns atlas.hcl.
@@ -177,7 +189,7 @@ func commented(text []byte, head string, comments map[int][]string) string {
 		}
 		if inTenants && bytes.HasPrefix(line, []byte("  - ")) {
 			for _, c := range comments[tenant] {
-				out.WriteString("  # " + strings.ReplaceAll(c, "\n", " ") + "\n")
+				out.WriteString("  # " + oneLine(c) + "\n")
 			}
 			tenant++
 		}

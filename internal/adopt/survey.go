@@ -253,7 +253,7 @@ func differences(have, want []schema.Line) []Difference {
 		if d.Kind == schema.KindMigrationHistory || slices.ContainsFunc(all, func(whole schema.Difference) bool { return partOf(d, whole) }) {
 			continue
 		}
-		x := Difference{Kind: d.Kind, Table: d.Table, Name: d.Name, Problem: "different", Live: d.Have, Wanted: d.Want, Subject: subject(d.Line)}
+		x := Difference{Kind: d.Kind, Table: d.Table, Name: d.Name, Problem: "different", Live: d.Have, Wanted: d.Want, Subject: oneLine(subject(d.Line))}
 		switch {
 		case d.Missing:
 			x.Problem = "missing"

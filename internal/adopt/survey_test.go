@@ -481,3 +481,21 @@ ALTER TABLE x.t ADD FOREIGN KEY (id) REFERENCES y.t; CREATE SCHEMA tenant_a; CRE
 		t.Errorf("error %v", err)
 	}
 }
+
+// Names and versions come from whoever may write to the database: none leads out
+// of the comment that it stands in.
+func TestNoNameLeadsOutOfAComment(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec(`CREATE SCHEMA tenant_a; CREATE TABLE tenant_a.t (id int PRIMARY KEY);
+CREATE TABLE tenant_a.schema_migrations (version text); INSERT INTO tenant_a.schema_migrations VALUES (E'1\n}\r\nvariable "x" {\u2028');
+CREATE SCHEMA tenant_a1; CREATE TABLE tenant_a1.t (id int PRIMARY KEY);
+CREATE SCHEMA tenant_b; CREATE TABLE tenant_b.t (id int PRIMARY KEY); CREATE TABLE tenant_b.` + "\"evil\n  - mallory\r  - eve\u0085  - trudy\u2028  - oscar\"" + ` (id int)`)
+	found, _ := w.adopted(adopt.Options{Match: "tenant_%"})
+	for _, f := range found.Files {
+		if strings.ContainsAny(f.Content, "\r\u0085\u2028") || strings.Contains(f.Content, "\n  - mallory") || strings.Contains(f.Content, "\nvariable \"x\"") {
+			t.Errorf("%s: %q", f.Path, f.Content)
+		}
+	}
+	wants(t, content(found, "tenants.yaml"), "has the table evil   - mallory   - eve")
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"tenantry/internal/adopt"
 )
@@ -97,7 +98,7 @@ func differs(d adopt.Difference, several bool) string {
 		return verb(several, "lacks", "lack") + " the " + d.Subject
 	case d.Problem == "unexpected":
 		return verb(several, "has", "have") + " the " + d.Subject + " more"
-	case len(d.Live)+len(d.Wanted) < 80 && !strings.Contains(d.Live+d.Wanted, "\n"):
+	case len(d.Live)+len(d.Wanted) < 80 && !strings.ContainsFunc(d.Live+d.Wanted, func(c rune) bool { return !unicode.IsGraphic(c) }):
 		return fmt.Sprintf("%s another %s: %s, not %s", verb(several, "has", "have"), d.Subject, orPlain(d.Live), orPlain(d.Wanted))
 	}
 	return verb(several, "has", "have") + " another " + d.Subject
