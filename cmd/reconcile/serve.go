@@ -19,6 +19,7 @@ import (
 
 	"tenantry/internal/loop"
 	"tenantry/internal/runbook"
+	"tenantry/internal/runbook/ui"
 )
 
 // serveOptions are the flags of serve.
@@ -80,6 +81,9 @@ func (a *app) serve(ctx context.Context, o serveOptions) (err error) {
 	options := runbook.Options{
 		Fleet: l, Audit: audit{l}, Access: access, Redact: redacted, Log: a.log, Version: version(), ReadOnly: o.readOnly, Prefix: o.prefix, Now: time.Now,
 		Limits: runbook.Limits{Pending: o.pending, Rate: o.rate, Burst: int(2*o.rate) + 1},
+	}
+	options.Pages = func(api http.Handler) http.Handler {
+		return ui.New(api, ui.Options{Prefix: o.prefix, Now: time.Now, Observation: l.Observation})
 	}
 	if !o.readOnly {
 		if options.Writer, err = a.writer(ctx, src, o.git); err != nil {

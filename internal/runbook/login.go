@@ -11,17 +11,24 @@ import (
 // loginTemplate is the page that asks for a token.
 var loginTemplate = template.Must(template.New("login").Parse(`<!doctype html>
 <html lang="en">
+<head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>Log in · Tenantry</title>
-<main>
+<link rel="stylesheet" href="{{.Prefix}}/assets/style.css">
+<link rel="icon" href="{{.Prefix}}/assets/icon.svg" type="image/svg+xml">
+</head>
+<body>
+<main class="login">
 <h1>Log in</h1>
-{{with .Problem}}<p role="alert">{{.}}</p>{{end}}
-<form method="post" action="{{.Prefix}}/login">
-<p><label for="token">Token</label> <input id="token" name="token" type="password" autocomplete="current-password" required autofocus></p>
-<p><button>Log in</button></p>
+{{with .Problem}}<p class="error" role="alert">{{.}}</p>{{end}}
+<form class="form" method="post" action="{{.Prefix}}/login">
+<div><label for="token">Token</label><input id="token" name="token" type="password" autocomplete="current-password" required autofocus></div>
+<div><button class="main">Log in</button></div>
 </form>
 </main>
+</body>
 </html>
 `))
 
@@ -32,7 +39,7 @@ func (s *Server) loginPage(w http.ResponseWriter, r *http.Request) { s.showLogin
 
 func (s *Server) showLogin(w http.ResponseWriter, status int, problem string) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 	w.WriteHeader(status)
 	loginTemplate.Execute(w, struct{ Problem, Prefix string }{problem, s.Prefix}) // whoever went away sees nothing of it
 }

@@ -51,11 +51,13 @@ type Options struct {
 	Redact   func(string) string // takes passwords out of what is shown
 	Log      *slog.Logger
 	Version  string
-	ReadOnly bool         // refuse every write
-	Prefix   string       // of all paths, "" or "/tenantry": what a proxy hands on
-	Pages    http.Handler // the pages for people, for whatever is not the API's; nil for none
-	Limits   Limits
-	Now      func() time.Time
+	ReadOnly bool   // refuse every write
+	Prefix   string // of all paths, "" or "/tenantry": what a proxy hands on
+	// Pages makes the pages for people, for whatever is not the API's, of the API,
+	// which it may ask on behalf of who looks at them; nil for none.
+	Pages  func(api http.Handler) http.Handler
+	Limits Limits
+	Now    func() time.Time
 }
 
 // Limits bound what a server takes on. Zero values stand for those of
@@ -149,7 +151,7 @@ func (s *Server) routes() http.Handler {
 		s.problem(w, r, problemf(http.StatusNotFound, codeNotFound, "the API has no such path; see /api/v1/openapi.json"))
 	})
 	if s.Pages != nil {
-		mux.Handle("/", s.Pages)
+		mux.Handle("/", s.Pages(mux))
 	}
 	return mux
 }
