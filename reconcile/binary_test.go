@@ -47,7 +47,7 @@ func TestOneEngineFollowsTheOtherAndFindsNothingToDo(t *testing.T) {
 	byLibrary.engine.Engine, byBinary.engine.Engine = binary, schema.Native{}
 	for engine, w := range map[string]*world{"the binary after the library": byLibrary, "the library after the binary": byBinary} {
 		if plan := w.plan(); plan.Changes() || plan.Summary.Unchanged != 4 || plan.Summary.Drifted != 0 {
-			t.Errorf("%s: %+v\n%s", engine, plan.Summary, statements(plan))
+			t.Errorf("%s: %+v %+v\n%s", engine, plan.Summary, plan.Targets, statements(plan))
 		}
 	}
 	posts := filepath.Join(byLibrary.dir, "schema/community/posts.hcl")

@@ -56,6 +56,9 @@ const (
 // from being read. A class that cannot be planned is no error: its targets
 // carry the reason.
 func (p *Planner) Plan(ctx context.Context, desired *Desired) (*Plan, error) {
+	if err := p.settle(ctx, desired); err != nil {
+		return nil, err
+	}
 	names := desired.Databases()
 	parts := make([]*databasePlan, len(names))
 	wrong := make([]diag.List, len(names))

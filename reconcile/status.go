@@ -97,6 +97,9 @@ const (
 // Status says how the fleet is. It reads, and needs no workbench: a blueprint
 // that was never compiled is one that nothing can be in sync with.
 func (p *Planner) Status(ctx context.Context, desired *Desired) (*Fleet, error) {
+	if err := p.settle(ctx, desired); err != nil {
+		return nil, err
+	}
 	fleet := &Fleet{FormatVersion: FormatVersion, Partial: desired.Partial, Targets: []TargetStatus{}}
 	for _, name := range desired.Databases() {
 		d := p.of(desired, p.Databases[name])
@@ -204,6 +207,9 @@ type ExplainedLine struct {
 // Explain compares each target with its blueprint, which it compiles where that
 // was never done.
 func (p *Planner) Explain(ctx context.Context, desired *Desired) ([]Explanation, error) {
+	if err := p.settle(ctx, desired); err != nil {
+		return nil, err
+	}
 	out := []Explanation{}
 	for _, name := range desired.Databases() {
 		d := p.of(desired, p.Databases[name])

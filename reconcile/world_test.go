@@ -36,6 +36,7 @@ type world struct {
 	engine *countingEngine
 
 	adopt, allowDestructive bool
+	forAtlas                bool // atlas.hcl is read for the Atlas binary
 }
 
 // newWorld makes a world with the files given by name and content.
@@ -88,7 +89,11 @@ func value[T any](w *world, sql string, args ...any) T {
 
 // desired reads the world's files as the command does.
 func (w *world) desired() (*reconcile.Desired, error) {
-	project, err := schema.LoadProject(filepath.Join(w.dir, "atlas.hcl"), os.Getenv)
+	read := schema.LoadProject
+	if w.forAtlas {
+		read = schema.ReadProject
+	}
+	project, err := read(filepath.Join(w.dir, "atlas.hcl"), os.Getenv)
 	if err != nil {
 		return nil, err
 	}

@@ -34,8 +34,12 @@ type Blueprint struct {
 	Dev      string // the URL of a dev database for the workbench, or ""
 	Digest   string // "sha256:…" of all that can change what it compiles to
 
-	sources []source
-	pos     diag.Pos // of the first service, for what Atlas reports without a place
+	sources   []source
+	forAtlas  bool       // what its HCL says is the Atlas binary's business
+	external  []*Service // those whose src only the binary can evaluate
+	evaluated string     // what the binary makes of them
+	project   *Project
+	pos       diag.Pos // of the first service, for what Atlas reports without a place
 }
 
 type source struct {
@@ -59,7 +63,7 @@ func (p *Project) Blueprint(services []string, shared []*Blueprint, vars map[str
 
 func (p *Project) blueprint(services []string, shared []*Blueprint, vars map[string]string, schema string, at diag.Pos) (*Blueprint, error) {
 	var diags diag.List
-	b := &Blueprint{Services: services, Vars: vars, Shared: shared, Schema: schema, pos: at}
+	b := &Blueprint{Services: services, Vars: vars, Shared: shared, Schema: schema, pos: at, forAtlas: p.forAtlas, project: p}
 	seen := make(map[string]bool)
 	for _, s := range shared {
 		for _, src := range s.sources {
@@ -89,6 +93,9 @@ func (b *Blueprint) add(diags *diag.List, s *Service, seen map[string]bool) {
 	if b.Dev == "" {
 		b.Dev = s.Dev
 	}
+	if s.evaluated != nil {
+		b.external = append(b.external, s)
+	}
 	for _, path := range s.Sources {
 		if seen[path] {
 			continue
@@ -106,7 +113,7 @@ func (b *Blueprint) add(diags *diag.List, s *Service, seen map[string]bool) {
 // checkVars refuses a value for a variable that no source declares: it is a
 // misspelling, and would be ignored.
 func (b *Blueprint) checkVars(diags *diag.List, at diag.Pos) {
-	if len(b.Vars) == 0 {
+	if len(b.Vars) == 0 || len(b.external) > 0 {
 		return
 	}
 	var declared []string
@@ -139,6 +146,9 @@ func (b *Blueprint) digest() string {
 		field(b.Vars[name])
 	}
 	b.hashSources(h)
+	if len(b.external) > 0 {
+		field(b.evaluated)
+	}
 	fmt.Fprintf(h, "%+v\n", b.Diff)
 	for _, s := range b.Shared {
 		field(s.Digest)
@@ -167,7 +177,19 @@ func (b *Blueprint) Files() []string {
 }
 
 // Check checks the sources without a database. An error is a diag.List.
+//
+// For the Atlas binary only the SQL sources are: the rest is for the binary to say.
 func (b *Blueprint) Check() error {
+	if b.forAtlas {
+		_, err := b.sqlStatements()
+		return err
+	}
+	return b.CheckNative()
+}
+
+// CheckNative checks the sources as the native engine understands them. An error
+// is a diag.List.
+func (b *Blueprint) CheckNative() error {
 	name := b.Schema
 	if name == "" {
 		name = "tenant"

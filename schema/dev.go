@@ -66,12 +66,6 @@ func (b *Bench) each(ctx context.Context, query string, f func(scan func(...any)
 	return rows.Err()
 }
 
-// Elsewhere lays another workbench out as this one is: with the same names, and
-// the shared schemas built. The workbench is still the caller's to close.
-func (b *Bench) Elsewhere(ctx context.Context, wb Workbench) (*Bench, error) {
-	return layOut(ctx, wb, b.nonce, b.shared)
-}
-
 // Make makes the schema being worked on what was compiled.
 func (b *Bench) Make(ctx context.Context, c *Compiled) error {
 	return b.build(ctx, b.Schema, c.Create)

@@ -23,6 +23,9 @@ import (
 type Project struct {
 	Path     string
 	Services []*Service // in the order of the file
+
+	forAtlas bool   // it was read for the Atlas binary
+	text     []byte // of the file, where the native engine does not understand all of it
 }
 
 // A Service is an env of atlas.hcl.
@@ -35,6 +38,11 @@ type Service struct {
 	Diff    DiffPolicy
 	Lint    LintPolicy
 	Pos     diag.Pos
+	// Needs is what the native engine does not understand of the env: then it
+	// takes the Atlas binary. See ReadProject.
+	Needs diag.List
+
+	evaluated *hclsyntax.Block // the env, where only the binary can evaluate its src
 }
 
 // Service returns the service of that name.

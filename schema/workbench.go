@@ -34,6 +34,7 @@ type Bench struct {
 	Shared map[string]string // the scratch name of each shared service's schema
 
 	nonce   string
+	written bool              // shared schemas have their real names
 	shared  []*Compiled       // what the shared schemas were built from
 	printed map[string]string // the shared schemas' names as PostgreSQL prints them
 	known   []Line            // what lines returned, until a statement is run
@@ -48,22 +49,33 @@ func (b *Bench) ExecContext(ctx context.Context, query string, args ...any) (sql
 // layOut prepares a workbench. The nonce makes its names unique on the server:
 // twelve hex digits that no other run will come to.
 func layOut(ctx context.Context, wb Workbench, nonce string, shared []*Compiled) (*Bench, error) {
-	b := &Bench{
-		Workbench: wb, Schema: "tenantry_scratch_" + nonce + "_t", Shared: make(map[string]string),
-		nonce: nonce, shared: shared, printed: make(map[string]string),
-	}
-	for i, c := range shared {
-		name := fmt.Sprintf("tenantry_scratch_%s_s%04d", nonce, i) // none begins another
+	return (&Bench{Schema: "tenantry_scratch_" + nonce + "_t", nonce: nonce, shared: shared}).Elsewhere(ctx, wb)
+}
+
+// Elsewhere lays another workbench out as this one is: with the same names, and
+// the shared schemas built. The workbench is still the caller's to close.
+func (b *Bench) Elsewhere(ctx context.Context, wb Workbench) (*Bench, error) {
+	out := *b
+	out.Workbench, out.Shared, out.printed, out.known = wb, make(map[string]string), make(map[string]string), nil
+	return &out, out.buildShared(ctx)
+}
+
+func (b *Bench) buildShared(ctx context.Context) error {
+	for i, c := range b.shared {
+		name := fmt.Sprintf("tenantry_scratch_%s_s%04d", b.nonce, i) // none begins another
+		if b.written {
+			name = c.Schema
+		}
 		if err := b.build(ctx, name, c.Create); err != nil {
-			return nil, fmt.Errorf("build shared schema %q: %w", c.Schema, err)
+			return fmt.Errorf("build shared schema %q: %w", c.Schema, err)
 		}
 		b.Shared[c.Schema] = name
 		var err error
 		if b.printed[c.Schema], err = b.print(ctx, c.Schema); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return b, nil
+	return nil
 }
 
 // print returns an identifier as PostgreSQL prints it: quoted where it must be.

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"tenantry/internal/atlastest"
 	"tenantry/internal/embedded"
 	"tenantry/internal/memdir"
 	"tenantry/internal/pgtest"
@@ -51,6 +53,7 @@ func (w withServer) Run() int { return pgtest.Run(w.m) }
 //	await PATTERN FILE      waits until a file has a line like that
 //	connect FILE            makes sql and query use the URL in the file
 //	database NAME           sets the variable to the URL of another empty database
+//	atlas NAME              sets the variable to the path of an Atlas binary
 //	terminal command…       runs a command whose stdout is a terminal
 //
 // A script that lacks one of the files of testdata/world has it from there: two
@@ -71,7 +74,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exitsVerb, "sql": sqlVerb, "query": queryVerb, "schemas": schemasVerb, "json": jsonVerb, "edit": editVerb,
 			"hold": holdVerb, "release": releaseVerb, "await": awaitVerb, "connect": connectVerb,
-			"told": toldVerb, "until": untilVerb, "scrub": scrubVerb, "database": databaseVerb, "terminal": terminalVerb,
+			"told": toldVerb, "atlas": atlasVerb, "until": untilVerb, "scrub": scrubVerb, "database": databaseVerb, "terminal": terminalVerb,
 		},
 	})
 }
@@ -154,13 +157,21 @@ func copyWorld(dir string) error {
 func removeEmbedded(t testing.TB, dir string) {
 	found, _ := filepath.Glob(filepath.Join(dir, "*", ".tenantry"))
 	own, _ := filepath.Glob(filepath.Join(dir, ".tenantry"))
-	for _, d := range append(found, own...) {
+	dev, _ := filepath.Glob(filepath.Join(dir, ".tenantry", "dev-*"))
+	for _, d := range slices.Concat(dev, found, own) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		if err := embedded.Remove(ctx, d); err != nil {
 			t.Error(err)
 		}
 		cancel()
 	}
+}
+
+func atlasVerb(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: atlas NAME")
+	}
+	ts.Setenv(args[0], atlastest.Binary(stateOf(ts).t))
 }
 
 func exitsVerb(ts *testscript.TestScript, neg bool, args []string) {

@@ -6,8 +6,6 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
-
-	"tenantry/schema"
 )
 
 // release is set by the linker: -ldflags "-X main.release=v1.2.3".
@@ -28,8 +26,11 @@ func version() string {
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Prints the version", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(a.stdout, "reconcile %s (%s, %s/%s), engine %s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, schema.Native{}.Version())
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := a.openEngine(cmd.Context()); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(a.stdout, "reconcile %s (%s, %s/%s), engine %s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, a.tools.engine.Version())
 			return err
 		},
 	}

@@ -53,7 +53,11 @@ func (a *app) load() (*world, error) {
 func (w *world) read() error {
 	var diags diag.List
 	var projectErr, err error
-	w.project, projectErr = schema.LoadProject(w.app.projectPath(), os.Getenv)
+	read := schema.LoadProject
+	if w.app.options.engine == engineCLI {
+		read = schema.ReadProject
+	}
+	w.project, projectErr = read(w.app.projectPath(), os.Getenv)
 	add(&diags, projectErr)
 	w.file, err = state.Load(w.app.options.file, w.stateOptions())
 	add(&diags, err)

@@ -16,7 +16,7 @@ import (
 )
 
 // devPrefix begins the names of the databases that are made on a dev server.
-const devPrefix = "tenantry_scratch_"
+const devPrefix = "tenantry_dev_"
 
 // Dev is a dev server. A session lock on its name says of each database that it
 // is in use: whoever comes after a process that was killed drops what that has

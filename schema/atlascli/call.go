@@ -1,6 +1,7 @@
 package atlascli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,9 +14,11 @@ import (
 
 // A call is one run of the binary.
 type call struct {
-	dir    string            // its own folder, or empty
-	config string            // the path of the project file
-	env    map[string]string // what it gets beside our own environment
+	dir     string            // its own folder, or empty
+	config  string            // the path of the project file
+	workDir string            // where it runs; empty means in dir
+	vars    atlasexec.VarArgs // nil, or input variables
+	env     map[string]string // what it gets beside our own environment
 }
 
 // call runs f with a client of its own, since the SDK's setters are not safe for
@@ -34,7 +37,7 @@ func (e *Engine) call(ctx context.Context, c call, f func(*atlasexec.Client) err
 	if err != nil {
 		return err
 	}
-	client, err := atlasexec.NewClient(c.dir, start.path)
+	client, err := atlasexec.NewClient(cmp.Or(c.workDir, c.dir), start.path)
 	if err != nil {
 		return err
 	}

@@ -108,10 +108,14 @@ func numbers(version string) (out []int) {
 func (e *Engine) Create(ctx context.Context, bench *schema.Bench, b *schema.Blueprint) ([]schema.Statement, error) {
 	create := schema.StatementOf("CREATE SCHEMA " + schema.QuoteIdent(bench.Schema))
 	create.Comment = "create the schema"
+	q := &question{bench: bench, blueprint: b, external: b.External()}
+	if q.external == nil {
+		q.hcl = b.Merged(bench)
+	}
 	var planned []schema.Statement
 	var err error
-	if hcl := b.Merged(bench); hcl != nil {
-		planned, err = e.plan(ctx, bench, b, &question{bench: bench, blueprint: b, hcl: hcl})
+	if q.external != nil || q.hcl != nil {
+		planned, err = e.plan(ctx, bench, b, q)
 	}
 	return append([]schema.Statement{create}, planned...), err
 }
@@ -177,7 +181,7 @@ func (e *Engine) answer(ctx context.Context, q *question) ([]schema.Statement, e
 	defer os.RemoveAll(c.dir)
 	var planned []string
 	err = e.call(ctx, c, func(client *atlasexec.Client) error {
-		result, err := client.SchemaApply(ctx, &atlasexec.SchemaApplyParams{ConfigURL: "file://" + c.config, Env: envName, DryRun: true})
+		result, err := client.SchemaApply(ctx, &atlasexec.SchemaApplyParams{ConfigURL: "file://" + c.config, Env: envName, Vars: c.vars, DryRun: true})
 		if err != nil {
 			return err
 		}
@@ -189,7 +193,10 @@ func (e *Engine) answer(ctx context.Context, q *question) ([]schema.Statement, e
 	}
 	var out []schema.Statement
 	for _, sql := range planned {
-		if strings.Contains(sql, q.bench.Schema) { // else it is about a schema that is not at issue
+		if q.external != nil {
+			sql = q.bench.SharedOnBench(sql, q.own())
+		}
+		if q.oneSchema() || strings.Contains(sql, q.bench.Schema) { // else it is about a schema that is not at issue
 			out = append(out, schema.StatementOf(sql))
 		}
 	}

@@ -122,7 +122,7 @@ func databasesOf(t *testing.T, url string) []string {
 		t.Fatal(err)
 	}
 	defer wb.Close()
-	rows, err := wb.QueryContext(ctx, `SELECT datname FROM pg_database WHERE datname LIKE 'tenantry\_scratch\_%' AND EXISTS (
+	rows, err := wb.QueryContext(ctx, `SELECT datname FROM pg_database WHERE datname LIKE 'tenantry\_dev\_%' AND EXISTS (
 		SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE locktype = 'advisory' AND d.datname = current_database()
 			AND (classid::bigint << 32) | objid::bigint = hashtextextended(pg_database.datname, 0))`)
 	if err != nil {

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"ariga.io/atlas-go-sdk/atlasexec"
 
 	"tenantry/schema"
 )
@@ -28,16 +31,31 @@ type question struct {
 	bench     *schema.Bench
 	blueprint *schema.Blueprint
 	hcl       *schema.Merged   // where it goes to HCL
+	external  *schema.External // where it goes to what the user's project file says
 	to        *schema.Compiled // else
 
 	from  string // the URL of the database that it starts from
 	other string // the URL of the one that it goes to, or, empty, for Atlas to normalize HCL in
 }
 
+// oneSchema reports whether the binary is to see nothing but one schema, whatever
+// that is called. Sources that it evaluates itself may name none; but those that
+// refer to shared schemas have to.
+func (q *question) oneSchema() bool { return q.external != nil && len(q.bench.Shared) == 0 }
+
+// own is the name of the schema at issue: a shared service's own, where the binary
+// reads that from sources that are not ours to change.
+func (q *question) own() string {
+	if q.external != nil && q.blueprint.Schema != "" {
+		return q.blueprint.Schema
+	}
+	return q.bench.Schema
+}
+
 // fill builds what a database is to hold: the shared schemas, and what it starts
 // from or goes to. The one that Atlas normalizes HCL in stays empty.
 func (q *question) fill(ctx context.Context, db schema.DevDatabase, from bool) (err error) {
-	if !from && q.to == nil {
+	if !from && q.to == nil && !q.oneSchema() {
 		return nil
 	}
 	wb, err := db.Workbench(ctx)
@@ -45,17 +63,21 @@ func (q *question) fill(ctx context.Context, db schema.DevDatabase, from bool) (
 		return err
 	}
 	defer func() { err = errors.Join(err, wb.Close()) }()
-	bench, err := q.bench.Elsewhere(ctx, wb)
+	laidOut := q.bench
+	if q.external != nil {
+		laidOut = q.bench.AsWritten()
+	}
+	bench, err := laidOut.Elsewhere(ctx, wb)
 	if err != nil {
 		return err
 	}
 	switch {
-	case !from:
+	case !from && q.to != nil:
 		err = bench.Make(ctx, q.to)
 	case q.to != nil:
 		err = bench.Copy(ctx, q.bench)
 	default:
-		_, err = bench.ExecContext(ctx, "CREATE SCHEMA "+schema.QuoteIdent(bench.Schema))
+		_, err = bench.ExecContext(ctx, "CREATE SCHEMA "+schema.QuoteIdent(q.own()))
 	}
 	if err != nil {
 		return err
@@ -69,8 +91,17 @@ func (e *Engine) prepare(q *question) (call, error) {
 	if err != nil {
 		return call{}, err
 	}
+	if q.oneSchema() {
+		q.from, q.other = inSchema(q.from, q.own()), inSchema(q.other, q.own())
+	}
 	c := call{dir: dir, config: filepath.Join(dir, "atlas.hcl"), env: map[string]string{fromVariable: q.from, otherVariable: q.other}}
 	project := q.project(filepath.Join(dir, "schema.hcl"))
+	if q.external != nil {
+		if c.workDir, err = filepath.Abs(q.external.Dir); err != nil {
+			return call{}, err
+		}
+		c.vars = q.inputs()
+	}
 	err = os.WriteFile(c.config, []byte(project), 0o600)
 	if err == nil && q.hcl != nil {
 		err = os.WriteFile(filepath.Join(dir, "schema.hcl"), q.hcl.Text, 0o600)
@@ -93,22 +124,38 @@ func (q *question) project(hclPath string) string {
 		out.WriteString("  }\n}\n")
 		src = "data.hcl_schema." + envName + ".url"
 	}
+	if q.external != nil {
+		fmt.Fprintf(&out, "%s\n", q.external.Project)
+		src = q.external.Src
+	}
 	fmt.Fprintf(&out, "env %q {\n  url = getenv(%q)\n  src = %s\n", envName, fromVariable, src)
-	if q.hcl != nil {
+	if q.to == nil {
 		fmt.Fprintf(&out, "  dev = getenv(%q)\n", otherVariable)
 	} else {
 		out.WriteString(diffBlock(q.blueprint.Diff)) // nothing is kept from a schema that is made from nothing
 	}
-	fmt.Fprintf(&out, "  schemas = [%s]\n}\n", q.schemas())
+	if q.external != nil {
+		out.WriteString(q.external.Attrs)
+	}
+	if !q.oneSchema() {
+		fmt.Fprintf(&out, "  schemas = [%s]\n", q.schemas())
+		if q.external != nil {
+			fmt.Fprintf(&out, "  schema = %s\n", quote(q.bench.Schema))
+		}
+	}
+	out.WriteString("}\n")
 	return out.String()
 }
 
 // schemas lists those that Atlas is to look at: with HCL all that are in it, else
 // only the one at issue.
 func (q *question) schemas() string {
-	names := []string{q.bench.Schema}
-	if q.hcl != nil {
+	names := []string{q.own()}
+	switch {
+	case q.hcl != nil:
 		names = slices.AppendSeq(names, maps.Values(q.bench.Shared))
+	case q.external != nil:
+		names = slices.AppendSeq(names, maps.Keys(q.bench.Shared))
 	}
 	slices.Sort(names)
 	for i := range names {
@@ -138,4 +185,30 @@ func diffBlock(p schema.DiffPolicy) string {
 // quote writes a string as HCL reads it.
 func quote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`, "${", "$${", "%{", "%%{").Replace(s) + `"`
+}
+
+// inputs are the values of the input variables that the user's project file
+// declares. They are no secrets: they are part of what a schema is.
+func (q *question) inputs() atlasexec.Vars2 {
+	values := map[string]string{"schema": q.bench.Schema}
+	maps.Copy(values, q.blueprint.Vars)
+	out := atlasexec.Vars2{}
+	for _, name := range q.external.Inputs {
+		if v, ok := values[name]; ok {
+			out[name] = v
+		}
+	}
+	return out
+}
+
+// inSchema binds a URL to a schema, as Atlas understands it.
+func inSchema(address, name string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address // it is one of ours
+	}
+	query := u.Query()
+	query.Set("search_path", name)
+	u.RawQuery = query.Encode()
+	return u.String()
 }
