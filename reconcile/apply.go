@@ -32,8 +32,12 @@ type Applier struct {
 	Verifier func(ctx context.Context, role *state.Role) (string, error)
 }
 
-// attempts is how often a target is tried before its failure counts.
-const attempts = 6
+// A target that is busy is tried again, behind the others, before its failure
+// counts: so often, and as long as another run is at work on it, for so long.
+const (
+	attempts = 12
+	patience = 10 * time.Minute
+)
 
 // Apply carries out a plan and says what came of it. One target's failure is
 // that target's own; an error is only returned where nothing could be begun,
@@ -212,6 +216,7 @@ type item struct {
 	index   int
 	attempt int
 	started time.Time
+	pace    time.Duration // the longest wait before the next attempt
 }
 
 // wave applies the targets that share a turn, several at once. One that is busy
@@ -253,7 +258,7 @@ func (a *applying) attempt(ctx context.Context, db Database, it *item) bool {
 		a.finish(it.index, Outcome{Result: ResultSkipped, Error: a.tooMany()})
 		return true
 	}
-	if it.attempt > 0 && !wait(ctx, it.attempt) {
+	if it.attempt > 0 && !wait(ctx, it.attempt, it.pace) {
 		return true
 	}
 	if it.attempt == 0 {
@@ -263,7 +268,7 @@ func (a *applying) attempt(ctx context.Context, db Database, it *item) bool {
 	t := &a.plan.Targets[it.index]
 	step := a.steps[t.Step]
 	w := Work{
-		Run: a.run, Base: step.From, Token: t.token, To: step.To, Statements: step.Statements, LockTimeout: a.LockTimeout,
+		Run: a.run, Step: step.ID, Base: step.From, Token: t.token, To: step.To, Statements: step.Statements, LockTimeout: a.LockTimeout,
 		Target:      t.next,
 		Lines:       step.lines,
 		Goal:        step.goal,
@@ -289,7 +294,11 @@ func (a *applying) attempt(ctx context.Context, db Database, it *item) bool {
 		a.finish(it.index, Outcome{Result: ResultBlocked, Duration: a.Now().Sub(it.started), Error: err.Error()})
 	case ctx.Err() != nil:
 		a.finish(it.index, Outcome{Result: ResultSkipped, Duration: a.Now().Sub(it.started), Error: "the run was interrupted; nothing of it was applied here"})
-	case it.attempt < attempts && (errors.Is(err, ErrBusy) || db.Retryable(err)):
+	case errors.Is(err, ErrBusy) && a.Now().Sub(it.started) < patience:
+		it.pace = 2 * time.Second
+		return false
+	case it.attempt < attempts && db.Retryable(err):
+		it.pace = a.LockTimeout
 		return false
 	default:
 		a.fail(ctx, db, it, w, err)
@@ -344,10 +353,10 @@ func (a *applying) finish(i int, o Outcome) {
 	}
 }
 
-// wait sleeps before another attempt: longer each time, and never quite as long
-// as another process does.
-func wait(ctx context.Context, attempt int) bool {
-	d := 50 * time.Millisecond << attempt
+// wait sleeps before another attempt: longer each time up to the pace, and never
+// quite as long as another process does.
+func wait(ctx context.Context, attempt int, pace time.Duration) bool {
+	d := max(50*time.Millisecond, min(50*time.Millisecond<<min(attempt, 10), pace))
 	d += rand.N(d)
 	select {
 	case <-ctx.Done():

@@ -131,6 +131,7 @@ type Work struct {
 	To          string             // the fingerprint that it must end with
 	Lines       []schema.Line      // the lines that go with To, or nil where they are not known
 	Goal        schema.Fingerprint // To in its parts, where Scope is not nil
+	Step        string             // the step's id: runs that have the same one can take up each other's work
 	Scope       *schema.Scope      // all that the statements touch, or nil where that is not known
 	Statements  []schema.Statement
 	OnlyIfEmpty bool // destructive statements are allowed where what they drop holds no data

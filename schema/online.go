@@ -178,6 +178,14 @@ func (o *onlineForm) alter(s Statement, c command) {
 	o.pieces, o.tables = append(o.pieces, later...), append(o.tables, c.table)
 }
 
+// BuildsConcurrently returns the name of the index that a statement builds while
+// its table is in use. Where that is interrupted, an index of that name stays
+// that is not valid.
+func BuildsConcurrently(s Statement) (index string, ok bool) {
+	c := commandOf(s.SQL)
+	return bareName(c.name), !s.Transactional && c.verb == "CREATE INDEX"
+}
+
 func (c clause) setsNotNull() (column string, ok bool) {
 	rest, ok := c.starts("ALTER")
 	rest = rest.without("COLUMN")

@@ -6,57 +6,42 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"tenantry/reconcile"
 	"tenantry/schema"
 )
 
 // ApplyStep implements reconcile.Database. A step whose statements all run in a
-// transaction costs one round trip. Others go part by part, and each part
-// records the place between the old and the new that it has come to.
+// transaction costs one round trip. Others go part by part.
 func (db *DB) ApplyStep(ctx context.Context, w reconcile.Work) error {
 	parts := inParts(w.Statements)
-	if len(parts) == 0 {
-		parts = [][]schema.Statement{nil} // only the record changes
+	switch {
+	case len(parts) > 1 || len(parts) == 1 && !parts[0][0].Transactional:
+		return db.applyParts(ctx, w, parts)
+	case w.At != "":
+		w.Scope = nil
 	}
-	for i, statements := range parts {
-		p := portion{Work: w, statements: statements, run: len(statements) == 0 || statements[0].Transactional, want: w.To, base: &w.Base}
-		if i < len(parts)-1 {
-			p.want = ""
-		}
-		if len(parts) > 1 || w.At != "" {
-			p.Scope = nil
-		}
-		if !p.run {
-			if err := db.applyOutside(ctx, p, i == 0); err != nil {
-				return err
-			}
-			p.base = nil // whatever it is now
-		}
-		result, err := db.applyInside(ctx, p)
-		if err != nil {
-			return err
-		}
-		w.Base, w.Token, w.At = result, "", ""
-	}
-	return nil
+	_, err := db.applyInside(ctx, portion{Work: w, statements: w.Statements, run: true, want: w.To, base: &w.Base})
+	return err
 }
 
-// inParts cuts statements where those that run in a transaction and those that
-// do not follow each other, and around those that have one of their own.
+// inParts cuts statements around those that do not run in a transaction, and
+// around those that have one of their own.
 func inParts(statements []schema.Statement) (parts [][]schema.Statement) {
 	for i, s := range statements {
-		if i == 0 || s.Transactional != statements[i-1].Transactional || s.Alone || statements[i-1].Alone {
+		if i == 0 || apart(s) || apart(statements[i-1]) {
 			parts = append(parts, nil)
 		}
 		parts[len(parts)-1] = append(parts[len(parts)-1], s)
 	}
 	return parts
 }
+
+func apart(s schema.Statement) bool { return s.Alone || !s.Transactional }
 
 // A portion is what one transaction does of a target's work.
 type portion struct {
@@ -65,6 +50,7 @@ type portion struct {
 	run        bool    // run the statements; else they have run, and are only recorded
 	base       *string // the fingerprint that it must start from; nil for whatever it is
 	want       string  // the fingerprint that it must end with; "" for whatever it is
+	done       int     // how many parts of the step are done then, where want is ""
 }
 
 func (p *portion) key(db *DB) reconcile.Key {
@@ -77,22 +63,6 @@ func (p *portion) relations() []string {
 		return nil
 	}
 	return p.Scope.Relations
-}
-
-// applyOutside runs statements that may not run in a transaction.
-func (db *DB) applyOutside(ctx context.Context, p portion, first bool) error {
-	if first {
-		if err := db.checkBase(ctx, p); err != nil {
-			return err
-		}
-	}
-	for _, s := range p.statements {
-		sql := s.For(p.Target.Schema)
-		if _, err := db.pool.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
-			return db.statementError(p, sql, err)
-		}
-	}
-	return nil
 }
 
 // checkBase looks at the whole target in a transaction of its own.
@@ -115,11 +85,10 @@ func (db *DB) applyInside(ctx context.Context, p portion) (result string, err er
 	}
 	t.leave(&result)
 	failed, err := t.send(ctx)
-	var refused *pgconn.PgError
 	switch {
 	case err == nil:
 		return result, nil
-	case errors.As(err, &refused) && refused.Code == refusedNotConverged:
+	case refusedWith(err, refusedNotConverged):
 		return "", db.notConverged(ctx, p)
 	}
 	sql, ok := t.statement(failed)
@@ -132,6 +101,11 @@ func (db *DB) applyInside(ctx context.Context, p portion) (result string, err er
 		}
 	}
 	return "", db.statementError(p, sql, err)
+}
+
+func refusedWith(err error, code string) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == code
 }
 
 // isMoved reports whether the error says that a target is not what the step
@@ -257,6 +231,9 @@ func (t *transaction) leave(result *string) {
 		t.batch.Queue(moveRecord, t.At, r.Schema)
 	}
 	t.batch.Queue(upsert, recordArgs(t.Run, r)...)
+	if want == "" {
+		t.batch.Queue("UPDATE tenantry.target SET step = $2, parts_done = $3 WHERE schema = $1", r.Schema, t.Step, t.done)
+	}
 	statements, reverse := []string{}, []string{}
 	for i, s := range t.statements {
 		statements = append(statements, s.For(r.Schema))
@@ -272,16 +249,21 @@ func (t *transaction) leave(result *string) {
 // send sends all of it and returns what the server said, and which query of the
 // batch failed, if one did. Whatever fails is rolled back.
 func (t *transaction) send(ctx context.Context) (failed int, err error) {
-	if t.rollBack {
-		t.batch.Queue("ROLLBACK")
-	} else {
-		t.batch.Queue("COMMIT")
-	}
 	conn, err := t.db.pool.Acquire(ctx)
 	if err != nil {
 		return -1, t.db.wrap(err)
 	}
 	defer conn.Release()
+	return t.sendOn(ctx, conn)
+}
+
+// sendOn is send on a connection that the caller has.
+func (t *transaction) sendOn(ctx context.Context, conn *pgxpool.Conn) (failed int, err error) {
+	if t.rollBack {
+		t.batch.Queue("ROLLBACK")
+	} else {
+		t.batch.Queue("COMMIT")
+	}
 	for i, q := range t.batch.QueuedQueries {
 		read := q.Fn
 		q.Fn = func(answers pgx.BatchResults) error {
@@ -296,13 +278,7 @@ func (t *transaction) send(ctx context.Context) (failed int, err error) {
 	if err = conn.SendBatch(ctx, &t.batch).Close(); err == nil {
 		return -1, nil
 	}
-	if !conn.Conn().IsClosed() {
-		undoCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		if undo := simple(undoCtx, conn.Conn(), "ROLLBACK"); undo != nil {
-			conn.Conn().Close(undoCtx)
-		}
-	}
+	t.db.rollBack(ctx, conn)
 	return failed, t.refusal(failed, err)
 }
 

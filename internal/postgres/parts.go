@@ -1,0 +1,204 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"tenantry/reconcile"
+	"tenantry/schema"
+)
+
+// A step that cannot run in one transaction goes in parts. Each part is recorded
+// with the transaction that does it, or right after what no transaction can do:
+// the step, how many of its parts are done, and the fingerprint that the target
+// has there. Whoever has the same step, this run after a lost connection or
+// another one that works at the same time, goes on from that place.
+
+// placeColumns is a migration.
+const placeColumns = `
+ALTER TABLE tenantry.target
+	ADD COLUMN step text NOT NULL DEFAULT '', -- while the status is between: the step that is half done
+	ADD COLUMN parts_done integer NOT NULL DEFAULT 0; -- and how far
+`
+
+// A place is where a target is on its way.
+type place struct {
+	fingerprint string // what it is now, "" for no schema
+	recorded    string // what it was left as
+	status      reconcile.Status
+	step        string // that is half done, where the status is between
+	done        int
+}
+
+// place looks at the target and its record, without its lock.
+func (db *DB) place(ctx context.Context, called, name string) (p place, err error) {
+	var live, left schema.Fingerprint
+	err = db.pool.QueryRow(ctx, `SELECT coalesce(l.o_structure, ''), coalesce(l.o_objects, ''), coalesce(t.structure, ''), coalesce(t.objects, ''),
+			coalesce(t.status, ''), coalesce(t.step, ''), coalesce(t.parts_done, 0)
+		FROM (SELECT) one LEFT JOIN `+db.functions.name("look")+`($1, $3, '') l ON true LEFT JOIN tenantry.target t ON t.schema = $2`, called, name, structureKinds,
+	).Scan(&live.Structure, &live.Objects, &left.Structure, &left.Objects, &p.status, &p.step, &p.done)
+	p.recorded = left.String()
+	if p.fingerprint = live.String(); live == (schema.Fingerprint{}) {
+		p.fingerprint = ""
+	}
+	return p, db.wrap(err)
+}
+
+// next returns the part of the step that comes next, and whether the target is
+// just where that begins: an index that was not built to its end is in the way
+// of being so.
+func (p place) next(w reconcile.Work) (part int, exact, ok bool) {
+	switch between := p.status == reconcile.StatusBetween && p.step == w.Step; {
+	case between && p.fingerprint == p.recorded:
+		return p.done, true, true
+	case p.fingerprint == w.Base:
+		return 0, true, true
+	case between:
+		return p.done, false, true
+	case p.recorded == w.Base:
+		return 0, false, true
+	}
+	return 0, false, false
+}
+
+// applyParts applies the parts that are not done.
+func (db *DB) applyParts(ctx context.Context, w reconcile.Work, parts [][]schema.Statement) error {
+	w.Scope, w.Token = nil, "" // what it is now is looked at
+	did, moved := false, 0
+	for {
+		called := w.Target.Schema
+		p, err := db.place(ctx, called, called)
+		if err == nil && p.fingerprint == "" && w.At != "" {
+			called = w.At
+			p, err = db.place(ctx, called, called)
+		}
+		if err != nil {
+			return err
+		}
+		part, exact, ok := p.next(w)
+		if p.fingerprint == w.To && w.Base != w.To && !(exact && part > 0) { // a last part may grant, and change nothing else
+			if did {
+				return nil
+			}
+			return reconcile.ErrAlready
+		}
+		if !ok || part >= len(parts) || !exact && parts[part][0].Transactional {
+			return &reconcile.StaleError{Key: reconcile.Key{Database: db.name, Schema: w.Target.Schema}}
+		}
+		err = db.applyPart(ctx, w, parts, part, p, called)
+		switch {
+		case err == nil:
+			did, moved = true, 0
+		case isMoved(err) && moved < 3: // another run was faster: look again
+			moved++
+		default:
+			return err
+		}
+	}
+}
+
+// applyPart applies one part from the place where it begins.
+func (db *DB) applyPart(ctx context.Context, w reconcile.Work, parts [][]schema.Statement, part int, at place, called string) error {
+	if called == w.Target.Schema {
+		w.At = ""
+	}
+	p := portion{Work: w, statements: parts[part], run: true, base: &at.fingerprint, done: part + 1}
+	if part == len(parts)-1 {
+		p.want = w.To
+	}
+	if !p.statements[0].Transactional {
+		return db.applyOutside(ctx, p, at)
+	}
+	p.Base = at.fingerprint
+	_, err := db.applyInside(ctx, p)
+	return err
+}
+
+// applyOutside runs a statement that may not run in a transaction, and records
+// it. Meanwhile it holds the target's lock in a transaction that does nothing
+// else: it has no snapshot, and so CREATE INDEX CONCURRENTLY does not wait for it.
+func (db *DB) applyOutside(ctx context.Context, p portion, at place) error {
+	guard, err := db.guard(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer guard.Release()
+	defer db.rollBack(ctx, guard)
+	s := p.statements[0]
+	if err := db.dropUnfinished(ctx, p, s); err != nil {
+		return err
+	}
+	now, err := db.place(ctx, p.Target.Schema, p.Target.Schema)
+	if err != nil {
+		return err
+	}
+	if next, exact, ok := now.next(p.Work); !ok || !exact || next != p.done-1 {
+		return &reconcile.StaleError{Key: p.key(db)}
+	}
+	sql := s.For(p.Target.Schema)
+	if _, err := db.pool.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+		undoCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		return errors.Join(db.statementError(p, sql, err), db.dropUnfinished(undoCtx, p, s))
+	}
+	t := &transaction{portion: p, db: db, refusals: make(map[int]schema.Hazard)} // the guard's
+	t.Base = now.fingerprint
+	t.leave(new(string))
+	if _, err = t.sendOn(ctx, guard); refusedWith(err, refusedNotConverged) {
+		return &reconcile.NotConvergedError{Key: p.key(db), Want: p.want}
+	}
+	return err
+}
+
+// guard takes the target's lock and keeps it until the connection's transaction
+// ends. It speaks the simple protocol: a portal of the extended one would keep a
+// snapshot, for which CREATE INDEX CONCURRENTLY would wait for ever.
+func (db *DB) guard(ctx context.Context, p portion) (*pgxpool.Conn, error) {
+	conn, err := db.pool.Acquire(ctx)
+	if err != nil {
+		return nil, db.wrap(err)
+	}
+	name := "'" + strings.ReplaceAll(p.Target.Schema, "'", "''") + "'"
+	err = simple(ctx, conn.Conn(), "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; SELECT "+db.functions.name("enter")+"("+name+", "+name+", NULL, '', '', NULL, NULL)")
+	if err != nil {
+		db.rollBack(ctx, conn)
+		conn.Release()
+		t := transaction{portion: p, db: db}
+		return nil, t.refusal(-1, err)
+	}
+	return conn, nil
+}
+
+// dropUnfinished drops what is left of the index that the statement builds.
+func (db *DB) dropUnfinished(ctx context.Context, p portion, s schema.Statement) error {
+	index, ok := schema.BuildsConcurrently(s)
+	if !ok {
+		return nil
+	}
+	var left bool
+	err := db.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_index WHERE NOT indisvalid AND indexrelid = to_regclass($1))`,
+		schema.QuoteIdent(p.Target.Schema)+"."+schema.QuoteIdent(index)).Scan(&left)
+	if err == nil && left {
+		_, err = db.pool.Exec(ctx, fmt.Sprintf("DROP INDEX CONCURRENTLY IF EXISTS %s.%s", schema.QuoteIdent(p.Target.Schema), schema.QuoteIdent(index)), pgx.QueryExecModeSimpleProtocol)
+	}
+	return db.wrap(err)
+}
+
+// rollBack ends what a connection has left open; on one that has committed it
+// does nothing.
+func (db *DB) rollBack(ctx context.Context, conn *pgxpool.Conn) {
+	if conn.Conn().IsClosed() || conn.Conn().PgConn().TxStatus() == 'I' {
+		return
+	}
+	undoCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if simple(undoCtx, conn.Conn(), "ROLLBACK") != nil {
+		conn.Conn().Close(undoCtx)
+	}
+}
