@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -57,6 +58,10 @@ func TestRecordsOfEveryOlderControlSchemaAreRead(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	db, conn := newDB(t)
+	var many []string // a fleet
+	for i := range fewSchemas + 1 {
+		many = append(many, fmt.Sprint("tenant_", i))
+	}
 	for version, migration := range migrations {
 		if _, err := conn.Exec(ctx, migration); err != nil {
 			t.Fatal(err)
@@ -74,6 +79,9 @@ func TestRecordsOfEveryOlderControlSchemaAreRead(t *testing.T) {
 			return err
 		})
 		if err != nil {
+			t.Errorf("version %d: %v", version+1, err)
+		}
+		if _, err := db.Observe(ctx, many, true); err != nil {
 			t.Errorf("version %d: %v", version+1, err)
 		}
 	}

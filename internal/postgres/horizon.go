@@ -79,8 +79,12 @@ func (db *DB) standing(ctx context.Context, tx pgx.Tx, records []reconcile.Recor
 	return standing, true, nil
 }
 
-// keptHorizon returns the horizon that is kept, or nil for none.
+// keptHorizon returns the horizon that is kept, or nil for none. A control schema
+// of before has no place for one.
 func keptHorizon(ctx context.Context, tx pgx.Tx) (*horizon, error) {
+	if known, err := knowsHorizons(ctx, tx); err != nil || !known {
+		return nil, err
+	}
 	var text string
 	err := tx.QueryRow(ctx, "SELECT coalesce((SELECT kept FROM tenantry.horizon), '')").Scan(&text)
 	if err != nil || text == "" {
@@ -88,6 +92,11 @@ func keptHorizon(ctx context.Context, tx pgx.Tx) (*horizon, error) {
 	}
 	h := new(horizon)
 	return h, json.Unmarshal([]byte(text), h)
+}
+
+func knowsHorizons(ctx context.Context, tx pgx.Tx) (known bool, err error) {
+	err = tx.QueryRow(ctx, "SELECT to_regclass('tenantry.horizon') IS NOT NULL").Scan(&known)
+	return known, err
 }
 
 // countRows counts the rows of the catalogs, and those of a transaction or of
@@ -103,6 +112,9 @@ func countRows(ctx context.Context, tx pgx.Tx, xid string) (counts []int64, newe
 // horizonNow returns the horizon of this moment, to be kept, where the role may
 // keep it; else "". sure are the schemas whose token stands.
 func horizonNow(ctx context.Context, tx pgx.Tx, records []reconcile.Record, sure map[string]bool) (string, error) {
+	if known, err := knowsHorizons(ctx, tx); err != nil || !known {
+		return "", err
+	}
 	h := horizon{Unsure: []string{}}
 	var may bool
 	err := tx.QueryRow(ctx, `SELECT pg_snapshot_xmin(pg_current_snapshot())::text, has_table_privilege('tenantry.horizon', 'INSERT')

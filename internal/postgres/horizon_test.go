@@ -8,16 +8,45 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"tenantry/internal/pgtest"
 	"tenantry/reconcile"
 )
 
+// On a server that others use, a transaction of theirs may hold a horizon back;
+// then the tokens are read, which is what the other tests do.
+func TestHorizon(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Server(t)
+	t.Run("it stands while nothing moves", func(t *testing.T) { standsWhileNothingMoves(t, server.URL()) })
+	t.Run("it falls with whatever moves", func(t *testing.T) { fallsWithWhateverMoves(t, server.URL()) })
+	t.Run("it falls with what was uncommitted then", func(t *testing.T) { fallsWithWhatWasUncommitted(t, server.URL()) })
+	t.Run("it does not speak for what it has not seen", func(t *testing.T) { doesNotSpeakForTheUnseen(t, server.URL()) })
+}
+
 // fleet makes more schemas than are looked up one by one, records them as they
-// are, and keeps the horizon that the next look finds.
-func fleet(t *testing.T) (*DB, *pgx.Conn, []string) {
+// are, and keeps the horizon that the next look finds. It leaves the database
+// empty.
+func fleet(t *testing.T, url string) (*DB, *pgx.Conn, []string) {
 	t.Helper()
 	ctx := context.Background()
-	db, conn := newDB(t)
+	db, err := Open(ctx, "main", url, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var names []string
+	t.Cleanup(func() {
+		db.Close()
+		for _, name := range append(names, "tenantry") {
+			if err := simple(ctx, conn, "DROP SCHEMA IF EXISTS "+name+" CASCADE"); err != nil {
+				t.Error(err)
+			}
+		}
+		conn.Close(ctx)
+	})
 	for i := range fewSchemas + 2 {
 		names = append(names, fmt.Sprintf("tenant_%02d", i))
 		sql := fmt.Sprintf("CREATE SCHEMA %[1]s; CREATE TABLE %[1]s.posts (id int PRIMARY KEY, title text); CREATE INDEX titles ON %[1]s.posts (title)", names[i])
@@ -78,9 +107,8 @@ func stands(t *testing.T, db *DB, names []string) (all bool) {
 	return all
 }
 
-func TestAHorizonStandsWhileNothingMoves(t *testing.T) {
-	t.Parallel()
-	db, conn, names := fleet(t)
+func standsWhileNothingMoves(t *testing.T, url string) {
+	db, conn, names := fleet(t, url)
 	for _, what := range []string{"INSERT INTO tenant_00.posts VALUES (1, 'a')", "ANALYZE", "VACUUM (FREEZE) tenant_00.posts", "VACUUM (FREEZE) pg_class", "VACUUM (FREEZE) pg_attribute"} {
 		if err := simple(context.Background(), conn, what); err != nil {
 			t.Fatal(err)
@@ -95,9 +123,8 @@ func TestAHorizonStandsWhileNothingMoves(t *testing.T) {
 	}
 }
 
-func TestAHorizonFallsWithWhateverMoves(t *testing.T) {
-	t.Parallel()
-	db, conn, names := fleet(t)
+func fallsWithWhateverMoves(t *testing.T, url string) {
+	db, conn, names := fleet(t, url)
 	for _, what := range []string{
 		"ALTER TABLE tenant_03.posts ADD COLUMN note text",
 		"ALTER TABLE tenant_03.posts ALTER COLUMN title SET DEFAULT 'none'",
@@ -129,10 +156,9 @@ func TestAHorizonFallsWithWhateverMoves(t *testing.T) {
 }
 
 // A transaction that was open while the horizon was kept is newer than it.
-func TestAHorizonFallsWithWhatWasUncommittedThen(t *testing.T) {
-	t.Parallel()
+func fallsWithWhatWasUncommitted(t *testing.T, url string) {
 	ctx := context.Background()
-	db, conn, names := fleet(t)
+	db, conn, names := fleet(t, url)
 	if err := simple(ctx, conn, "BEGIN; ALTER TABLE tenant_03.posts ADD COLUMN note text; CREATE TABLE tenant_04.more (id int)"); err != nil {
 		t.Fatal(err)
 	}
@@ -153,10 +179,9 @@ func TestAHorizonFallsWithWhatWasUncommittedThen(t *testing.T) {
 
 // What is on record and was not looked at when the horizon was kept is looked at
 // when it is asked for.
-func TestAHorizonDoesNotSpeakForWhatItHasNotSeen(t *testing.T) {
-	t.Parallel()
+func doesNotSpeakForTheUnseen(t *testing.T, url string) {
 	ctx := context.Background()
-	db, conn, names := fleet(t)
+	db, conn, names := fleet(t, url)
 	before := look(t, db, names).Live["tenant_00"]
 	if err := simple(ctx, conn, "ALTER TABLE tenant_00.posts ADD COLUMN by_hand text"); err != nil {
 		t.Fatal(err)
