@@ -27,6 +27,7 @@
 //	  max_failures: 5                   # 1 and more
 //	  drift: heal                       # heal | report
 //	  retire_after: 30d                 # 0d to 3650d, or hours: how long what is retired is kept
+//	  archive: /backup                  # a folder that what is purged is dumped to first
 //	  max_removals: 0                   # retirements and renames in one run
 //	  end_sessions: false               # end sessions of a tenant's own role when it is suspended or retired
 //	  max_changes: 500                  # schemas that one run may touch; without it, any number

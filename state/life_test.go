@@ -59,7 +59,7 @@ func TestWhatIsRetiredIsKeptForThirtyDays(t *testing.T) {
 func TestWhoMayUseASchemaIsRead(t *testing.T) {
 	t.Parallel()
 	f := parse(t, `defaults: {services: [learn], access: {app: read_write, analytics: read_only}, role: "t_{id}"}
-policy: {end_sessions: true}
+policy: {end_sessions: true, archive: "/backup of tenants"}
 tenants:
   - {id: a, state: suspended}
   - id: b
@@ -78,7 +78,7 @@ tenants:
 			t.Errorf("%s:\n%s", target.Tenant, diff)
 		}
 	}
-	if f.Tenants[0].State != Suspended || !f.Policy.EndSessions {
+	if f.Tenants[0].State != Suspended || !f.Policy.EndSessions || f.Policy.Archive != "/backup of tenants" {
 		t.Errorf("read: %+v, %+v", f.Tenants[0], f.Policy)
 	}
 	text, err := f.Marshal()

@@ -101,6 +101,9 @@ func (p *printer) policy(policy Policy) {
 	p.printf("  max_failures: %d", policy.MaxFailures)
 	p.printf("  retire_after: %s", inDays(policy.RetireAfter))
 	p.printf("  max_removals: %d", policy.MaxRemovals)
+	if policy.Archive != "" {
+		p.printf("  archive: %s", scalar(policy.Archive))
+	}
 	if policy.EndSessions {
 		p.printf("  end_sessions: true")
 	}

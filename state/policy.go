@@ -32,9 +32,19 @@ func (r *reader) policy(n *yaml.Node) {
 		field{"drift", func(n *yaml.Node) { p.Drift = r.drift(n) }},
 		field{"retire_after", func(n *yaml.Node) { p.RetireAfter = r.days(n, `"retire_after"`) }},
 		field{"max_removals", func(n *yaml.Node) { p.MaxRemovals, _ = r.within(n, `"max_removals"`, 0, math.MaxInt32) }},
+		field{"archive", func(n *yaml.Node) { p.Archive = r.archive(n) }},
 		field{"end_sessions", func(n *yaml.Node) { p.EndSessions, _ = r.boolean(n, `"end_sessions"`) }},
 		field{"max_changes", func(n *yaml.Node) { p.MaxChanges, _ = r.within(n, `"max_changes"`, 1, math.MaxInt32) }},
 	)
+}
+
+// archive reads the folder for dumps.
+func (r *reader) archive(n *yaml.Node) string {
+	folder, ok := r.line(n, `"archive"`)
+	if ok && folder == "" {
+		r.errorf(r.pos(n), CodeEmptyValue, `"archive" is empty`)
+	}
+	return folder
 }
 
 // destructive reads what becomes of statements that destroy data.

@@ -108,6 +108,7 @@ type Policy struct {
 	MaxRemovals int           // retirements and renames in one run; more, and nothing runs
 	MaxChanges  int           // targets that one run may touch; 0 for any number
 	Drift       Drift
+	Archive     string        // a folder that what is purged is dumped to first, or ""
 	EndSessions bool // whether sessions of a tenant's own role end when it is suspended or retired
 }
 
