@@ -145,8 +145,9 @@ func TestASchemaOfFiveThousandTablesIsPurgedWithinTheLocksOfATransaction(t *test
 	// In several transactions: making them needs as many locks as dropping them.
 	for i := 0; i < 5000; i += 500 {
 		p.exec(`DO $$ BEGIN FOR i IN ` + strconv.Itoa(i) + `..` + strconv.Itoa(i+499) + ` LOOP
-			EXECUTE format('CREATE TABLE aside.t%s (id int PRIMARY KEY, name text DEFAULT ''x'', u bigint REFERENCES shared.users (id), before int)', i);
-			IF i > 0 THEN EXECUTE format('ALTER TABLE aside.t%s ADD FOREIGN KEY (before) REFERENCES aside.t%s (id)', i, i / 2); END IF;
+			EXECUTE format('CREATE TABLE aside.t%s (id int PRIMARY KEY, u bigint, before int DEFAULT 0)', i);
+			IF i % 250 = 0 THEN EXECUTE format('ALTER TABLE aside.t%s ADD name text, ADD FOREIGN KEY (u) REFERENCES shared.users (id)', i); END IF;
+			IF i % 10 = 5 THEN EXECUTE format('ALTER TABLE aside.t%s ADD FOREIGN KEY (before) REFERENCES aside.t%s (id)', i, i / 2); END IF;
 		END LOOP; END $$`)
 	}
 	if _, err := p.conn.Exec(context.Background(), "DROP SCHEMA aside CASCADE"); err == nil {
