@@ -108,8 +108,8 @@ type Policy struct {
 	MaxRemovals int           // retirements and renames in one run; more, and nothing runs
 	MaxChanges  int           // targets that one run may touch; 0 for any number
 	Drift       Drift
-	Archive     string        // a folder that what is purged is dumped to first, or ""
-	EndSessions bool // whether sessions of a tenant's own role end when it is suspended or retired
+	Archive     string // a folder that what is purged is dumped to first, or ""
+	EndSessions bool   // whether sessions of a tenant's own role end when it is suspended or retired
 }
 
 // Drift says what becomes of a schema that is not as it was left.
