@@ -62,7 +62,28 @@ func binaryEngine(t testing.TB) *atlascli.Engine {
 	return binaryEngineAt(t, atlastest.Binary(t))
 }
 
+// The limit that keeps an old binary from the tests here on a new server. Where it
+// is gone, this fails.
+func TestOldAtlasStillDoesNotKnowPostgreSQL16(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, map[string]string{"atlas.hcl": oneService, "app.hcl": users, "tenants.yaml": tenants("acme")})
+	if atlastest.Knows(t, w.db.Version()/10000) {
+		t.Skip("it does not come to that")
+	}
+	w.engine.Engine = binaryEngineFor(t, atlastest.Binary(t), false)
+	const says = "this Atlas does not know PostgreSQL 16 and newer"
+	if o := w.reconcile().Outcomes[0]; !strings.Contains(o.Error, says) {
+		t.Errorf("the limit is gone: %q", o.Error)
+	}
+}
+
 func binaryEngineAt(t testing.TB, path string) *atlascli.Engine {
+	t.Helper()
+	return binaryEngineFor(t, path, true)
+}
+
+// binaryEngineFor skips a test that is to work and cannot.
+func binaryEngineFor(t testing.TB, path string, works bool) *atlascli.Engine {
 	t.Helper()
 	ctx := context.Background()
 	dev, err := postgres.OpenDev(ctx, pgtest.URL(t))
@@ -70,6 +91,9 @@ func binaryEngineAt(t testing.TB, path string) *atlascli.Engine {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { dev.Close() })
+	if works && !atlastest.Knows(t, dev.Major()) {
+		t.Skipf("Atlas %s does not know PostgreSQL %d", atlastest.Old, dev.Major())
+	}
 	engine, err := atlascli.Open(ctx, atlascli.Options{
 		Path: path,
 		Dev:  func(context.Context, string, int) (schema.DevServer, error) { return dev, nil },

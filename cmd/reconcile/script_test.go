@@ -71,6 +71,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("TENANTRY_TEST_UPDATE") != "",
 		RequireExplicitExec: false,
+		Condition:           scriptCondition(t),
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exitsVerb, "sql": sqlVerb, "query": queryVerb, "schemas": schemasVerb, "json": jsonVerb, "edit": editVerb,
 			"hold": holdVerb, "release": releaseVerb, "await": awaitVerb, "connect": connectVerb,
@@ -164,6 +165,18 @@ func removeEmbedded(t testing.TB, dir string) {
 			t.Error(err)
 		}
 		cancel()
+	}
+}
+
+// scriptCondition knows [planned], whether the tests' Atlas binary can plan on the
+// tests' server.
+func scriptCondition(t *testing.T) func(string) (bool, error) {
+	return func(condition string) (bool, error) {
+		if condition != "planned" {
+			return false, fmt.Errorf("unknown condition %q", condition)
+		}
+		bin, err := embedded.Find(context.Background(), os.Getenv(pgtest.Bin))
+		return err == nil && atlastest.Knows(t, bin.Major), err
 	}
 }
 

@@ -45,6 +45,10 @@ func IsOld(t testing.TB) bool {
 	return version == Old
 }
 
+// Knows reports whether the binary knows PostgreSQL of that major version. The old
+// one asks for settings that 16 no longer has.
+func Knows(t testing.TB, major int) bool { return major < 16 || !IsOld(t) }
+
 var binary = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv(Bin); path != "" {
 		return path, nil

@@ -92,7 +92,11 @@ func (e *Engine) said(err error, secrets map[string]string) error {
 	} else if errors.As(err, &failed) && failed.Stderr == "" && strings.Contains(fmt.Sprint(failed.Unwrap()), "decoding JSON") {
 		text = "it has not answered in JSON: " + failed.Stdout
 	}
-	return fmt.Errorf("%s: %s", e.options.Path, inBrief(text, secrets))
+	text = inBrief(text, secrets)
+	if strings.Contains(text, "unexpected number of rows: 1") { // it asks for lc_collate, which is no longer a setting
+		text += " (this Atlas does not know PostgreSQL 16 and newer: use a newer one)"
+	}
+	return fmt.Errorf("%s: %s", e.options.Path, text)
 }
 
 // notFound says that there is no binary.
