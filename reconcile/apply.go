@@ -296,14 +296,23 @@ func (a *applying) attempt(ctx context.Context, db Database, it *item) bool {
 		a.finish(it.index, Outcome{Result: ResultSkipped, Duration: a.Now().Sub(it.started), Error: "the run was interrupted; nothing of it was applied here"})
 	case errors.Is(err, ErrBusy) && a.Now().Sub(it.started) < patience:
 		it.pace = 2 * time.Second
+		a.retrying(t, err)
 		return false
 	case it.attempt < attempts && db.Retryable(err):
 		it.pace = a.LockTimeout
+		a.retrying(t, err)
 		return false
 	default:
 		a.fail(ctx, db, it, w, err)
 	}
 	return true
+}
+
+// retrying tells that an attempt on a target is made again.
+func (a *applying) retrying(t *PlannedTarget, err error) {
+	if a.Progress != nil {
+		a.Progress(Event{Phase: PhaseRetrying, Database: t.Database, Target: t, Outcome: &Outcome{Error: err.Error()}})
+	}
 }
 
 // name puts names in place of the marks of a target's statements, and says what

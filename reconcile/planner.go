@@ -33,8 +33,8 @@ type Planner struct {
 type Event struct {
 	Phase    Phase
 	Database string
-	Target   *PlannedTarget // for PhaseApplied
-	Outcome  *Outcome       // for PhaseApplied
+	Target   *PlannedTarget // for PhaseApplied and PhaseRetrying
+	Outcome  *Outcome       // for PhaseApplied; for PhaseRetrying only why
 	Done     int            // of Total, where Total is not 0
 	Note     string         // for PhaseBetween: what is waited for, or why no more is begun
 	Total    int
@@ -48,6 +48,7 @@ const (
 	PhaseCompiling Phase = "compiling"
 	PhasePlanning  Phase = "planning"
 	PhaseApplied   Phase = "applied"
+	PhaseRetrying  Phase = "retrying" // an attempt on a target is made again
 	PhaseBetween   Phase = "between" // two waves
 )
 

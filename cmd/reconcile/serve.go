@@ -24,15 +24,17 @@ import (
 
 // serveOptions are the flags of serve.
 type serveOptions struct {
-	listen   string
-	prefix   string
-	readOnly bool
-	resync   time.Duration
-	lease    time.Duration
-	pending  int
-	rate     float64
-	access   accessOptions
-	git      gitOptions
+	listen    string
+	prefix    string
+	readOnly  bool
+	resync    time.Duration
+	lease     time.Duration
+	pending   int
+	rate      float64
+	metrics   string // address
+	perTenant bool
+	access    accessOptions
+	git       gitOptions
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -61,6 +63,8 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.readOnly, "read-only", false, "change nothing: neither files nor databases")
 	f.DurationVar(&o.resync, "resync", loop.DefaultResync, "look at the whole fleet so often")
 	f.DurationVar(&o.lease, "lease", loop.DefaultLease, "how long a replica that is gone keeps the others waiting")
+	f.StringVar(&o.metrics, "metrics-listen", "", "an `address` for /metrics alone, which asks nobody who they are; else they are at --listen")
+	f.BoolVar(&o.perTenant, "metrics-per-tenant", false, "a metric for each tenant's state")
 	f.IntVar(&o.pending, "max-pending", runbook.DefaultLimits.Pending, "how many tenants may have been accepted and not be ready; more are told to come back")
 	f.Float64Var(&o.rate, "rate-limit", runbook.DefaultLimits.Rate, "how many requests a second one address may send")
 }
@@ -77,10 +81,14 @@ func (a *app) serve(ctx context.Context, o serveOptions) (err error) {
 	src := a.newSource()
 	src.remote, src.spare = true, spareConnections
 	defer func() { err = errors.Join(err, src.close()) }()
-	l := loop.New(src, a.loopOptions(o))
+	metrics := runbook.NewMetrics(version())
+	loopOptions := a.loopOptions(o)
+	loopOptions.Watch = metrics.Event
+	l := loop.New(src, loopOptions)
+	metrics.Observe(l, o.perTenant)
 	options := runbook.Options{
 		Fleet: l, Audit: audit{l}, Access: access, Redact: redacted, Log: a.log, Version: version(), ReadOnly: o.readOnly, Prefix: o.prefix, Now: time.Now,
-		Limits: runbook.Limits{Pending: o.pending, Rate: o.rate, Burst: int(2*o.rate) + 1},
+		Metrics: metrics, Limits: runbook.Limits{Pending: o.pending, Rate: o.rate, Burst: int(2*o.rate) + 1},
 	}
 	options.Pages = func(api http.Handler) http.Handler {
 		return ui.New(api, ui.Options{Prefix: o.prefix, Now: time.Now, Observation: l.Observation})
@@ -93,6 +101,13 @@ func (a *app) serve(ctx context.Context, o serveOptions) (err error) {
 	listener, err := o.listener()
 	if err != nil {
 		return err
+	}
+	if o.metrics != "" {
+		stop, err := a.serveMetrics(o.metrics, metrics)
+		if err != nil {
+			return err
+		}
+		defer stop()
 	}
 	a.say("listening on %s://%s%s", o.scheme(), listener.Addr(), o.prefix)
 	return a.runServer(ctx, runbook.New(options), listener, l)
@@ -141,6 +156,20 @@ func (o *serveOptions) listener() (net.Listener, error) {
 		listener = tls.NewListener(listener, config)
 	}
 	return listener, nil
+}
+
+// serveMetrics serves the metrics at an address of their own.
+func (a *app) serveMetrics(address string, metrics *runbook.Metrics) (stop func(), err error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, usagef("--metrics-listen %s: %w", address, err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", metrics.Handler())
+	server := &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10}
+	go server.Serve(listener) // until it is closed
+	a.say("metrics on http://%s/metrics", listener.Addr())
+	return func() { server.Close() }, nil
 }
 
 // runServer runs both the server and the loop. When the context ends, requests

@@ -10,7 +10,8 @@ type EventType string
 
 const (
 	EventRun    EventType = "run"    // a run began or ended; its data is a Progress
-	EventTarget EventType = "target" // a run is done with a schema
+	EventTarget EventType = "target" // a run is done with a schema; its data is a TargetDone
+	EventRetry  EventType = "retry"  // an attempt on a schema is made again; its data is a Retry
 	EventFleet  EventType = "fleet"  // the fleet was looked at; its data counts tenants by state
 	EventLoop   EventType = "loop"   // the loop was paused, goes on, or another replica leads
 )
@@ -32,11 +33,21 @@ type Progress struct {
 	Phase   string    `json:"phase"` // planning, applying, finished
 	Done    int       `json:"done"`
 	Total   int       `json:"total"`
+	Failed  int       `json:"failed"`
 	Error   string    `json:"error,omitempty"`
 }
 
-// targetEvent is the data of an EventTarget.
-type targetEvent struct {
+// Retry is an attempt on a schema that is made again.
+type Retry struct {
+	RunID    string `json:"run_id"`
+	Database string `json:"database"`
+	Schema   string `json:"schema"`
+	Cause    string `json:"cause"` // lock, busy or other
+	Error    string `json:"error"`
+}
+
+// TargetDone is what a run did to one schema.
+type TargetDone struct {
 	RunID    string `json:"run_id"`
 	Tenant   string `json:"tenant"`
 	Shared   bool   `json:"shared,omitempty"`

@@ -15,6 +15,7 @@ import (
 type Observation struct {
 	At      time.Time // when it was published
 	Looked  time.Time // when the whole fleet was last looked at; zero before the first time
+	Fine    time.Time // when the whole fleet was last as it should be; zero before
 	World   *World    // nil before the files could be read
 	Tenants []*Tenant // sorted by id; those that no file asks for any more are among them
 	Shared  []*Tenant // the shared services, sorted by name
@@ -47,7 +48,7 @@ type Schema struct {
 // them is in is the tenant's.
 var worst = []reconcile.State{
 	reconcile.StateFailing, reconcile.StateMissing, reconcile.StateDrifted, reconcile.StateUnknown, reconcile.StateBehind, reconcile.StateInSync,
-	reconcile.StateRetired, reconcile.StateOrphaned,
+	reconcile.StateSuspended, reconcile.StateRetired, reconcile.StateOrphaned,
 }
 
 // ready reports whether the schema is as it should be.

@@ -2,6 +2,8 @@ package loop
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"tenantry/reconcile"
@@ -191,7 +193,7 @@ func (l *Loop) apply(ctx context.Context, w *World, plan *reconcile.Plan, run re
 		return report, err
 	}
 	ended := progress
-	ended.Phase, ended.Done = "finished", report.Count(reconcile.ResultApplied)
+	ended.Phase, ended.Done, ended.Failed = "finished", report.Count(reconcile.ResultApplied), report.Count(reconcile.ResultFailed)
 	if err != nil {
 		ended.Error = l.options.Redact(err.Error())
 	}
@@ -210,6 +212,9 @@ func (l *Loop) running(p *Progress) {
 // did notes that a run is done with a target. It is called from several
 // goroutines.
 func (l *Loop) did(run reconcile.Run, e reconcile.Event) {
+	if e.Phase == reconcile.PhaseRetrying {
+		l.retried(run, e)
+	}
 	if e.Phase != reconcile.PhaseApplied {
 		return
 	}
@@ -228,7 +233,7 @@ func (l *Loop) did(run reconcile.Run, e reconcile.Event) {
 			o.Tenants = seen(o.Tenants, []Schema{s}, false, nil)
 		}
 	})
-	l.tell(EventTarget, targetEvent{
+	l.tell(EventTarget, TargetDone{
 		RunID: run.ID, Tenant: t.Tenant, Shared: t.Shared, Database: t.Database, Schema: t.Schema, Outcome: string(e.Outcome.Result),
 		Error: message, Duration: e.Outcome.Duration.Milliseconds(), Done: e.Done, Total: e.Total,
 	})
@@ -237,6 +242,19 @@ func (l *Loop) did(run reconcile.Run, e reconcile.Event) {
 		level = l.options.Log.Error
 	}
 	level("target", "run", run.ID, "tenant", t.Tenant, "database", t.Database, "schema", t.Schema, "outcome", e.Outcome.Result, "duration", e.Outcome.Duration, "error", message)
+}
+
+// retried tells that an attempt on a target is made again.
+func (l *Loop) retried(run reconcile.Run, e reconcile.Event) {
+	cause, message := "other", l.options.Redact(e.Outcome.Error)
+	switch {
+	case e.Outcome.Error == reconcile.ErrBusy.Error():
+		cause = "busy"
+	case strings.Contains(message, "[55P03]"): // lock_not_available
+		cause = "lock"
+	}
+	l.tell(EventRetry, Retry{RunID: run.ID, Database: e.Database, Schema: e.Target.Schema, Cause: cause, Error: message})
+	l.options.Log.Info("tried again", "run", run.ID, "tenant", e.Target.Tenant, "schema", e.Target.Schema, "cause", cause, "error", message)
 }
 
 // status looks at the targets, publishes how they are, and returns that.
@@ -264,6 +282,12 @@ func (l *Loop) status(ctx context.Context, w *World, desired *reconcile.Desired,
 		o.Shared = seen(o.Shared, shared, !desired.Partial, nil)
 		if !desired.Partial {
 			o.Looked = l.options.Now()
+			if !slices.ContainsFunc(fleet.Targets, func(t reconcile.TargetStatus) bool {
+				s := Schema{TargetStatus: t}
+				return !s.ready() && t.State != reconcile.StateOrphaned
+			}) {
+				o.Fine = o.Looked
+			}
 		}
 	})
 	l.tell(EventFleet, l.Observation().Summary())

@@ -77,6 +77,9 @@ func seconds(d time.Duration) int { return max(1, int((d+time.Second-1)/time.Sec
 // serve answers with what an operation does, for who may have it done.
 func (s *Server) serve(op operation) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if entry, ok := r.Context().Value(logKey{}).(*logEntry); ok {
+			entry.operation = op.id
+		}
 		if err := s.permitted(w, r, op); err != nil {
 			s.problem(w, r, err)
 		}
@@ -128,6 +131,8 @@ func (s *Server) notAllowed(allowed []string) http.HandlerFunc {
 type logEntry struct {
 	id     string
 	caller string
+
+	operation string // the operation's id, or "" for what is none
 }
 
 type logKey struct{}
@@ -162,7 +167,7 @@ func (s *Server) logged(h http.Handler) http.Handler {
 					s.problem(out, r, problemf(http.StatusInternalServerError, codeInternal, "this is a defect; the log has more under the request %s", entry.id))
 				}
 			}
-			s.seen(r, out.status, s.Now().Sub(began))
+			s.Metrics.answered(entry.operation, out.status, s.Now().Sub(began))
 			s.Log.Debug("request", "request", entry.id, "caller", entry.caller, "method", r.Method, "path", r.URL.Path, "status", out.status, "duration", s.Now().Sub(began))
 		}()
 		h.ServeHTTP(out, r)

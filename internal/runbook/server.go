@@ -55,9 +55,10 @@ type Options struct {
 	Prefix   string // of all paths, "" or "/tenantry": what a proxy hands on
 	// Pages makes the pages for people, for whatever is not the API's, of the API,
 	// which it may ask on behalf of who looks at them; nil for none.
-	Pages  func(api http.Handler) http.Handler
-	Limits Limits
-	Now    func() time.Time
+	Pages   func(api http.Handler) http.Handler
+	Limits  Limits
+	Metrics *Metrics // nil for none
+	Now     func() time.Time
 }
 
 // Limits bound what a server takes on. Zero values stand for those of
@@ -144,6 +145,9 @@ func (s *Server) routes() http.Handler {
 	}
 	mux.HandleFunc("GET /livez", s.livez)
 	mux.HandleFunc("GET /readyz", s.readyz)
+	if s.Metrics != nil {
+		mux.HandleFunc("GET /metrics", s.metrics)
+	}
 	mux.HandleFunc("GET /login", s.loginPage)
 	mux.HandleFunc("POST /login", s.login)
 	mux.HandleFunc("POST /logout", s.logout)
