@@ -51,6 +51,7 @@ func run(ctx context.Context) (err error) {
 	connections := flag.Int("connections", 4, "connections, of reconcile and of the bare loop")
 	latency := flag.Duration("latency", 0, "added to each round trip, by a relay")
 	url := flag.String("database-url", "", "a superuser's URL; databases named fleetbench_… are made and dropped there")
+	signUps := flag.Int("signups", 0, "measure so many sign-ups to a reconcile serve, on fleets of the product in this folder, and nothing else")
 	flag.Parse()
 	b := &bench{server: *url, tables: *tables, connections: *connections, latency: *latency}
 	if b.dir, err = os.MkdirTemp("", "fleetbench-"); err != nil {
@@ -79,7 +80,11 @@ func run(ctx context.Context) (err error) {
 		if err != nil {
 			return fmt.Errorf("-tenants: %w", err)
 		}
-		if err := b.fleet(ctx, size); err != nil {
+		scenario := b.fleet
+		if *signUps > 0 {
+			scenario = func(ctx context.Context, size int) error { return b.signUps(ctx, size, *signUps) }
+		}
+		if err := scenario(ctx, size); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package runbook
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -59,7 +60,18 @@ func (s *Server) listTenants(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, http.StatusOK, page)
 }
 
+// getTenant shows a tenant. With wait it shows it once it is known what has become
+// of it, which is for whoever has just put it into a table.
 func (s *Server) getTenant(w http.ResponseWriter, r *http.Request) error {
+	wait, err := waitOf(r)
+	if err != nil {
+		return err
+	}
+	if wait {
+		ctx, cancel := context.WithTimeout(r.Context(), s.Limits.Wait)
+		defer cancel()
+		s.settle(ctx, r.PathValue("id"))
+	}
 	t, err := s.tenant(r)
 	if err != nil {
 		return err
