@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"slices"
@@ -23,9 +24,17 @@ func TestEvolvedAndCreatedTenantsAreTheSameWithTheBinary(t *testing.T) {
 	// What Atlas 0.13.1 cannot do, by the words in which it says so. A life that it
 	// gets through after all fails the test: its limit is gone.
 	limits := map[string]string{
-		"foreign_keys": "there is no unique constraint matching given keys", // it reads over unique blocks
+		"comments":     "set comment to index",                              // names an index without its schema
+		"everyday":     "there is no unique constraint matching given keys", // it reads over unique blocks
+		"foreign_keys": "there is no unique constraint matching given keys",
+		"identity":     "unexpected attribute change (expect IDENTITY)", // that a column gets or loses
+		"literals":     `type "order[]" does not exist`,                 // an array of an enum with the name of a keyword
+		"serials":      "unexpected attribute change (expect IDENTITY)",
 		"unique":       "there is no unique constraint matching given keys",
 	}
+	// What no binary can do: a dev server has the extensions of the database that is
+	// planned for, and nothing else of what is outside of the schema.
+	anyBinary := map[string]string{"elsewhere": `type "public.email" does not exist`}
 	old := atlastest.IsOld(t)
 	eachArchive(t, "testdata/evolutions/*.txtar", func(t *testing.T, e *evolution) {
 		name := t.Name()[len("TestEvolvedAndCreatedTenantsAreTheSameWithTheBinary/"):]
@@ -33,7 +42,11 @@ func TestEvolvedAndCreatedTenantsAreTheSameWithTheBinary(t *testing.T) {
 			t.Skip("one of many")
 		}
 		e.w.engine.Engine = binaryEngine(t)
-		if limit, ok := limits[name]; ok && old {
+		limit := anyBinary[name]
+		if old {
+			limit = cmp.Or(limit, limits[name])
+		}
+		if limit != "" {
 			e.stopsAt(limit)
 			return
 		}
