@@ -20,10 +20,11 @@ type Applier struct {
 	Databases   map[string]Database
 	Engine      string // the engine's version, which compiled blueprints are stored under
 	Destructive state.Destructive
-	Parallelism int           // targets at once per database
-	LockTimeout time.Duration // for each target
-	MaxFailures int           // stop beginning targets after so many failed
-	Waves       []state.Wave  // what is to be between them; may be nil
+	Parallelism int                     // targets at once per database
+	LockTimeout time.Duration           // for each target
+	Limits      map[string]state.Limits // of databases that have their own; may be nil
+	MaxFailures int                     // stop beginning targets after so many failed
+	Waves       []state.Wave            // what is to be between them; may be nil
 	Pause       func(ctx context.Context, d time.Duration)
 	Progress    func(Event) // may be nil; called from several goroutines
 	Now         func() time.Time
@@ -58,7 +59,7 @@ func (a *Applier) Apply(ctx context.Context, plan *Plan, run Run) (*Report, erro
 		work.steps[plan.Steps[i].ID] = &plan.Steps[i]
 	}
 	for _, name := range slices.Sorted(maps.Keys(databases)) {
-		work.parts = append(work.parts, &part{db: a.Databases[name], indexes: databases[name]})
+		work.parts = append(work.parts, &part{db: a.Databases[name], limits: a.limitsOf(name), indexes: databases[name]})
 	}
 	err := work.all(ctx)
 	r.Duration = a.Now().Sub(run.Started)
@@ -133,8 +134,12 @@ func (a *applying) open(ctx context.Context, db Database, indexes []int, pending
 		}
 	}
 	if pending+len(records)+len(failures)+len(forgotten) == 0 {
-		if horizon := a.plan.horizons[db.Name()]; horizon != "" {
-			return false, db.KeepHorizon(ctx, horizon)
+		horizon := a.plan.horizons[db.Name()]
+		if horizon == "" {
+			return false, nil
+		}
+		if err := db.KeepHorizon(ctx, horizon); err != nil && !db.Gone(err) { // one that may only be read is as it should be all the same
+			return false, err
 		}
 		return false, nil
 	}
@@ -221,7 +226,7 @@ type item struct {
 
 // wave applies the targets that share a turn, several at once. One that is busy
 // goes behind the others.
-func (a *applying) wave(ctx context.Context, db Database, indexes []int) {
+func (a *applying) wave(ctx context.Context, p *part, indexes []int) {
 	queue := make(chan item, len(indexes))
 	var open sync.WaitGroup
 	open.Add(len(indexes))
@@ -230,14 +235,14 @@ func (a *applying) wave(ctx context.Context, db Database, indexes []int) {
 	}
 	go func() { open.Wait(); close(queue) }()
 	var workers sync.WaitGroup
-	parallelism := max(1, a.Parallelism)
+	parallelism := p.limits.Parallelism
 	if a.plan.Targets[indexes[0]].Shared {
 		parallelism = 1 // one may refer to those before it
 	}
 	for range min(parallelism, len(indexes)) {
 		workers.Go(func() {
 			for it := range queue {
-				if a.attempt(ctx, db, &it) {
+				if a.attempt(ctx, p, &it) {
 					open.Done()
 				} else {
 					queue <- it
@@ -249,7 +254,11 @@ func (a *applying) wave(ctx context.Context, db Database, indexes []int) {
 }
 
 // attempt tries a target once. It returns false where it is to be tried again.
-func (a *applying) attempt(ctx context.Context, db Database, it *item) bool {
+func (a *applying) attempt(ctx context.Context, p *part, it *item) bool {
+	if reason := p.reason(); reason != nil {
+		a.finish(it.index, Outcome{Result: ResultFailed, Error: reason.Error()})
+		return true
+	}
 	if ctx.Err() != nil || a.failures.Load() >= int64(a.MaxFailures) {
 		a.finish(it.index, a.outcomes[it.index]) // skipped
 		return true
@@ -268,7 +277,7 @@ func (a *applying) attempt(ctx context.Context, db Database, it *item) bool {
 	t := &a.plan.Targets[it.index]
 	step := a.steps[t.Step]
 	w := Work{
-		Run: a.run, Step: step.ID, Base: step.From, Token: t.token, To: step.To, Statements: step.Statements, LockTimeout: a.LockTimeout,
+		Run: a.run, Step: step.ID, Base: step.From, Token: t.token, To: step.To, Statements: step.Statements, LockTimeout: p.limits.LockTimeout,
 		Target:      t.next,
 		Lines:       step.lines,
 		Goal:        step.goal,
@@ -282,7 +291,7 @@ func (a *applying) attempt(ctx context.Context, db Database, it *item) bool {
 	if len(t.fails) > 0 {
 		err = &WouldFailError{Key: t.Key(), Reasons: t.fails}
 	} else if err == nil {
-		err = db.ApplyStep(ctx, w)
+		err = p.db.ApplyStep(ctx, w)
 	}
 	var notEmpty *NotEmptyError
 	switch {
@@ -298,12 +307,15 @@ func (a *applying) attempt(ctx context.Context, db Database, it *item) bool {
 		it.pace = 2 * time.Second
 		a.retrying(t, err)
 		return false
-	case it.attempt < attempts && db.Retryable(err):
-		it.pace = a.LockTimeout
+	case it.attempt < attempts && p.db.Retryable(err):
+		it.pace = p.limits.LockTimeout
 		a.retrying(t, err)
 		return false
+	case p.db.Gone(err):
+		p.lost.CompareAndSwap(nil, &err)
+		a.finish(it.index, Outcome{Result: ResultFailed, Duration: a.Now().Sub(it.started), Error: err.Error()})
 	default:
-		a.fail(ctx, db, it, w, err)
+		a.fail(ctx, p.db, it, w, err)
 	}
 	return true
 }

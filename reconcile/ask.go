@@ -32,7 +32,7 @@ type asked struct {
 // once, one round trip each. Those of other classes are not asked anything.
 func (d *databasePlanner) ask(ctx context.Context, classes []*class) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(max(1, d.desired.Policy.Parallelism))
+	group.SetLimit(d.parallelism())
 	for _, c := range classes {
 		questions, hazards := c.questions()
 		c.asked = make([]asked, len(c.changes))

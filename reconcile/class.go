@@ -64,7 +64,7 @@ func (d *databasePlanner) classify(changes []Change) []*class {
 // planned is that class's own.
 func (d *databasePlanner) planClasses(ctx context.Context, classes []*class) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(max(1, d.desired.Policy.Parallelism))
+	group.SetLimit(d.parallelism())
 	for _, c := range classes {
 		group.Go(func() error {
 			d.report(Event{Phase: PhasePlanning})

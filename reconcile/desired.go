@@ -44,11 +44,12 @@ type Target struct {
 type Desired struct {
 	Targets  []Target // shared services first, then tenants in the order of the file
 	Policy   state.Policy
-	Waves    []state.Wave // what the file says of each wave
-	Revision string       // the git commit of the files, or ""
-	Digest   string       // "sha256:…" of everything that Targets says
-	Partial  bool         // only some of the tenants were asked for
-	Adopt    bool         // schemas that were never managed are taken over, whatever the file says
+	Waves    []state.Wave            // what the file says of each wave
+	Limits   map[string]state.Limits // of databases that have their own
+	Revision string                  // the git commit of the files, or ""
+	Digest   string                  // "sha256:…" of everything that Targets says
+	Partial  bool                    // only some of the tenants were asked for
+	Adopt    bool                    // schemas that were never managed are taken over, whatever the file says
 }
 
 // Blueprints returns the distinct blueprints, shared services' first, each with
@@ -107,6 +108,14 @@ func Resolve(file *state.File, targets []state.Target, project *schema.Project) 
 		}
 	}
 	d := &Desired{Policy: file.Policy, Waves: file.Rollout, Partial: len(targets) < len(file.Targets())}
+	for _, db := range file.Databases {
+		if db.Limits != (state.Limits{}) {
+			if d.Limits == nil {
+				d.Limits = make(map[string]state.Limits)
+			}
+			d.Limits[db.Name] = db.Limits
+		}
+	}
 	waves := wavesOf(file, targets)
 	for i, t := range targets {
 		b := r.blueprint(t)
@@ -157,7 +166,11 @@ func (t *Target) life() string {
 	if t.Role != nil {
 		role = *t.Role
 	}
-	return fmt.Sprintf("%q %q %q %v %v %q %q %s %q", t.State, protected, t.Was, t.Forget, t.Adopt, t.Name, labelsJSON(t.Labels), grants, role)
+	moved := ""
+	if t.Moved {
+		moved = " moved"
+	}
+	return fmt.Sprintf("%q %q %q %v %v %q %q %s %q%s", t.State, protected, t.Was, t.Forget, t.Adopt, t.Name, labelsJSON(t.Labels), grants, role, moved)
 }
 
 // labelsJSON writes labels in the one form that they are recorded in.

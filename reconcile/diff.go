@@ -14,6 +14,8 @@ type Change struct {
 	Record  *Record            // nil where it was never managed
 	Differs bool               // the live schema is not like its blueprint
 	Access  access             // what is to be done about who may use it
+
+	notes []Diagnostic // what else there is to say
 }
 
 // Diff compares the targets of one database with what is live there: a function
@@ -29,7 +31,7 @@ func Diff(desired *Desired, database string, compiled map[string]schema.Fingerpr
 		}
 		c := Change{Target: t, Record: records.of(&t)}
 		c.find(observed)
-		c.decide(compiled[t.Blueprint.Digest], desired.Adopt || t.Adopt)
+		c.decide(compiled[t.Blueprint.Digest], desired.Adopt || t.Adopt || t.Moved)
 		out = append(out, c)
 	}
 	if desired.Partial {

@@ -48,6 +48,7 @@ func (d *databasePlanner) target(c *Change, class *class, i int) PlannedTarget {
 		t.recorded = r.Home == ""
 		t.gone = c.Action == ActionOrphaned && !r.Gone
 	}
+	t.Diagnostics = append(t.Diagnostics, c.notes...)
 	d.place(&t, c)
 	if class == nil {
 		d.settle(&t, c)
@@ -121,7 +122,7 @@ func (d *databasePlanner) judge(t *PlannedTarget, c *Change, step *Step) {
 			status = StatusSame
 		}
 		t.as = recordAs(c, status)
-	case c.Reason == ReasonFirstSeen && !d.desired.Adopt && !c.Target.Adopt && c.From != (schema.Fingerprint{}):
+	case c.Reason == ReasonFirstSeen && !d.desired.Adopt && !c.Target.Adopt && !c.Target.Moved && c.From != (schema.Fingerprint{}):
 		t.Action = ActionBlocked
 	case c.Reason == ReasonDrifted && d.desired.Policy.Drift == state.DriftReport:
 		t.Action = ActionBlocked

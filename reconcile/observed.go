@@ -13,10 +13,14 @@ type Database interface {
 	Granter
 	// Name is the name that tenants.yaml gives it.
 	Name() string
+	// Connect makes sure that it can be reached. All that follows needs that.
+	Connect(ctx context.Context) error
 	// Observe reads what the schemas named hold now and what the control schema,
 	// which may not exist yet, records: of all schemas, or only of those that have
 	// or had one of the names.
 	Observe(ctx context.Context, schemas []string, all bool) (*Observed, error)
+	// RecordsOf returns the records of the tenants, whatever their schemas are called.
+	RecordsOf(ctx context.Context, tenants []string) ([]Record, error)
 	// Lines returns the lines of one live schema, sorted; none where there is no schema.
 	Lines(ctx context.Context, schema string) ([]schema.Line, error)
 	// Ask puts questions to the rows of a schema: templates of read-only queries for
@@ -57,6 +61,9 @@ type Database interface {
 	Changes(ctx context.Context, tenant string, limit int) ([]PastChange, error)
 	// Retryable reports whether the error may not come again.
 	Retryable(err error) bool
+	// Gone reports whether the error says that nothing can be done in the whole
+	// database: it is not reached, or may only be read.
+	Gone(err error) bool
 }
 
 // Observed is what is: the live schemas that were asked for, and the records.

@@ -36,6 +36,7 @@ type Plan struct {
 	compiled map[string][]*schema.Compiled // by database: what an apply is to store
 	stepByID map[string]int                // where each step is; see indexSteps
 	horizons map[string]string             // by database: what an apply that has nothing to do is to keep
+	lost     map[string]error              // by database: why nothing can be done there
 }
 
 // Allowed says what was allowed to be planned beyond what is by default.
@@ -119,6 +120,8 @@ const (
 	ReasonProtected         Reason = "protected"          // it is protected
 	ReasonPurging           Reason = "purging"            // a purge of it has begun, and there is no way back
 	ReasonNameTaken         Reason = "name_taken"         // another schema has the name that it should get
+	ReasonElsewhere         Reason = "elsewhere"          // it is on record in another database, and its rows may be there
+	ReasonUnreachable       Reason = "unreachable"        // its database cannot be read, so nobody knows what is to be done
 	ReasonMaxRemovals       Reason = "max_removals"       // the run would remove more than policy.max_removals
 	ReasonMaxChanges        Reason = "max_changes"        // the run would touch more than policy.max_changes
 )

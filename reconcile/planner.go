@@ -53,24 +53,29 @@ const (
 )
 
 // Plan observes every database that has targets and plans, once per class. An
-// error is a diag.List where a definition is wrong, else what kept a database
-// from being read. A class that cannot be planned is no error: its targets
-// carry the reason.
+// error is a diag.List where a definition is wrong, else what kept all databases
+// from being read; what keeps one from it fails that one's targets. A class that
+// cannot be planned is no error: its targets carry the reason.
 func (p *Planner) Plan(ctx context.Context, desired *Desired) (*Plan, error) {
 	if err := p.settle(ctx, desired); err != nil {
 		return nil, err
 	}
-	names := desired.Databases()
+	names := p.names(desired)
 	parts := make([]*databasePlan, len(names))
 	wrong := make([]diag.List, len(names))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, name := range names {
 		group.Go(func() (err error) {
 			parts[i], err = p.planDatabase(ctx, desired, p.Databases[name])
-			if errors.As(err, &wrong[i]) {
-				return nil // let the other databases say what they find wrong
+			switch {
+			case err == nil:
+			case errors.As(err, &wrong[i]): // let the other databases say what they find wrong
+			case ctx.Err() != nil:
+				return ctx.Err()
+			default:
+				parts[i] = lost(desired, name, err)
 			}
-			return err
+			return nil
 		})
 	}
 	err := group.Wait()
@@ -78,15 +83,23 @@ func (p *Planner) Plan(ctx context.Context, desired *Desired) (*Plan, error) {
 	if err := cmp.Or(found.Err(), err); err != nil {
 		return nil, err
 	}
+	reasons := make([]error, len(parts))
+	for i, part := range parts {
+		reasons[i] = part.lost
+	}
+	if err := p.allLost(reasons); err != nil {
+		return nil, err
+	}
 	plan := &Plan{
 		ToolVersion: p.ToolVersion, Partial: desired.Partial, Allowed: Allowed{Destructive: p.AllowDestructive, Adopt: p.Adopt},
 		Desired: DesiredID{Revision: desired.Revision, Digest: desired.Digest},
-		Steps:   []Step{}, Targets: []PlannedTarget{}, Diagnostics: []Diagnostic{}, compiled: make(map[string][]*schema.Compiled), horizons: make(map[string]string),
+		Steps:   []Step{}, Targets: []PlannedTarget{}, Diagnostics: []Diagnostic{}, compiled: make(map[string][]*schema.Compiled), horizons: make(map[string]string), lost: make(map[string]error),
 	}
 	seen := make(map[string]bool)
 	for i, part := range parts {
 		plan.Targets = append(plan.Targets, part.targets...)
 		plan.compiled[names[i]], plan.horizons[names[i]] = part.fresh, part.horizon
+		plan.lose(names[i], part)
 		for _, s := range part.steps {
 			if !seen[s.ID] {
 				seen[s.ID] = true
@@ -94,6 +107,7 @@ func (p *Planner) Plan(ctx context.Context, desired *Desired) (*Plan, error) {
 			}
 		}
 	}
+	plan.keepElsewhere()
 	plan.guard(&desired.Policy)
 	plan.finish()
 	return plan, nil
@@ -105,6 +119,7 @@ type databasePlan struct {
 	targets []PlannedTarget
 	fresh   []*schema.Compiled // compiled in this run, to be stored by an apply
 	horizon string             // to be kept by an apply that has nothing else to do
+	lost    error              // why there is nothing else here
 }
 
 func (p *Planner) planDatabase(ctx context.Context, desired *Desired, db Database) (*databasePlan, error) {
@@ -116,6 +131,9 @@ func (p *Planner) planDatabase(ctx context.Context, desired *Desired, db Databas
 		return nil, err
 	}
 	changes := Diff(d.desired, db.Name(), d.fingerprints, d.observed)
+	if err := d.lookElsewhere(ctx, changes); err != nil {
+		return nil, err
+	}
 	if err := d.lookAtGrants(ctx, changes); err != nil {
 		return nil, err
 	}
@@ -158,6 +176,9 @@ type databasePlanner struct {
 
 func (d *databasePlanner) observe(ctx context.Context) (err error) {
 	d.report(Event{Phase: PhaseObserving})
+	if err := d.db.Connect(ctx); err != nil {
+		return err
+	}
 	var schemas []string
 	for _, t := range d.desired.Targets {
 		if t.Database == d.db.Name() {

@@ -17,6 +17,9 @@ func (p *Planner) settle(ctx context.Context, desired *Desired) error {
 			if !b.Unsettled() {
 				continue
 			}
+			if d.db.Connect(ctx) != nil {
+				break // which its targets will be told
+			}
 			d.report(Event{Phase: PhaseCompiling})
 			if err := d.planner(b).Settle(ctx, b); err != nil {
 				return err

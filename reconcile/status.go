@@ -2,8 +2,11 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"tenantry/schema"
 )
@@ -56,10 +59,11 @@ const (
 // conditionsOf says of a target what programs ask first.
 func conditionsOf(t *TargetStatus) []Condition {
 	message := stateMessages[t.State]
-	if t.State == StateFailing {
+	ready := t.State == StateInSync || t.State == StateSuspended || t.State == StateRetired
+	stalled := t.State == StateFailing || t.State == StateUnreachable
+	if stalled {
 		message = t.Error
 	}
-	ready, stalled := t.State == StateInSync || t.State == StateSuspended || t.State == StateRetired, t.State == StateFailing
 	working := !ready && t.State != StateUnknown && t.State != StateOrphaned
 	return []Condition{
 		{ConditionReady, ready, t.State, message},
@@ -92,6 +96,8 @@ const (
 	StateOrphaned  State = "orphaned"  // it was managed, and no file asks for it
 	StateSuspended State = "suspended" // nobody may use it, as the file says, and it is as it should be
 	StateRetired   State = "retired"   // it was put aside, as the file says
+
+	StateUnreachable State = "unreachable" // its database cannot be read, so nobody knows
 )
 
 // Status says how the fleet is. It reads, and needs no workbench: a blueprint
@@ -101,26 +107,63 @@ func (p *Planner) Status(ctx context.Context, desired *Desired) (*Fleet, error) 
 		return nil, err
 	}
 	fleet := &Fleet{FormatVersion: FormatVersion, Partial: desired.Partial, Targets: []TargetStatus{}}
-	for _, name := range desired.Databases() {
-		d := p.of(desired, p.Databases[name])
-		if err := d.observe(ctx); err != nil {
-			return nil, err
-		}
-		if err := d.loadCompiled(ctx); err != nil {
-			return nil, err
-		}
-		changes := Diff(d.desired, name, d.fingerprints, d.observed)
-		if err := d.lookAtGrants(ctx, changes); err != nil {
-			return nil, err
-		}
-		for _, c := range changes {
-			t := statusOf(&c)
-			t.Conditions = conditionsOf(&t)
-			fleet.Targets = append(fleet.Targets, t)
-		}
+	names := p.names(desired)
+	parts := make([][]TargetStatus, len(names))
+	lost := make([]error, len(names))
+	var group errgroup.Group
+	for i, name := range names {
+		group.Go(func() error {
+			if parts[i], lost[i] = p.statusIn(ctx, desired, name); lost[i] != nil {
+				parts[i] = unreachableIn(desired, name, lost[i])
+			}
+			return ctx.Err()
+		})
 	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	if err := p.allLost(lost); err != nil {
+		return nil, err
+	}
+	fleet.Targets = slices.Concat(append([][]TargetStatus{fleet.Targets}, parts...)...)
 	fleet.Only(func(*TargetStatus) bool { return true })
 	return fleet, nil
+}
+
+// statusIn says how one database's targets are.
+func (p *Planner) statusIn(ctx context.Context, desired *Desired, name string) (out []TargetStatus, err error) {
+	d := p.of(desired, p.Databases[name])
+	if err := d.observe(ctx); err != nil {
+		return nil, err
+	}
+	if err := d.loadCompiled(ctx); err != nil {
+		return nil, err
+	}
+	changes := Diff(d.desired, name, d.fingerprints, d.observed)
+	if err := d.lookAtGrants(ctx, changes); err != nil {
+		return nil, err
+	}
+	for _, c := range changes {
+		t := statusOf(&c)
+		t.Conditions = conditionsOf(&t)
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+// unreachableIn is statusIn where the database cannot be read.
+func unreachableIn(desired *Desired, name string, reason error) (out []TargetStatus) {
+	for _, target := range desired.Targets {
+		if target.Database == name {
+			t := TargetStatus{
+				Tenant: target.Tenant, Shared: target.Shared, Database: name, Schema: target.Schema, State: StateUnreachable,
+				Wanted: target.Blueprint.Digest, Error: reason.Error(),
+			}
+			t.Conditions = conditionsOf(&t)
+			out = append(out, t)
+		}
+	}
+	return out
 }
 
 // Only keeps the targets asked for, and counts them.
@@ -205,30 +248,39 @@ type ExplainedLine struct {
 }
 
 // Explain compares each target with its blueprint, which it compiles where that
-// was never done.
+// was never done. What could be explained is there beside an error too.
 func (p *Planner) Explain(ctx context.Context, desired *Desired) ([]Explanation, error) {
 	if err := p.settle(ctx, desired); err != nil {
 		return nil, err
 	}
 	out := []Explanation{}
+	var lost error
 	for _, name := range desired.Databases() {
-		d := p.of(desired, p.Databases[name])
-		if err := d.observe(ctx); err != nil {
-			return nil, err
+		explained, err := p.explainIn(ctx, desired, name)
+		out = append(out, explained...)
+		lost = errors.Join(lost, err) // which is no matter of the other databases
+	}
+	return out, lost
+}
+
+// explainIn compares the targets of one database.
+func (p *Planner) explainIn(ctx context.Context, desired *Desired, name string) (out []Explanation, err error) {
+	d := p.of(desired, p.Databases[name])
+	if err := d.observe(ctx); err != nil {
+		return nil, err
+	}
+	if err := d.compile(ctx); err != nil {
+		return nil, err
+	}
+	for _, c := range Diff(d.desired, name, d.fingerprints, d.observed) {
+		if c.Action == ActionOrphaned || c.Record != nil && c.Record.Home != "" {
+			continue
 		}
-		if err := d.compile(ctx); err != nil {
-			return nil, err
+		e, err := d.explain(ctx, &c)
+		if err != nil {
+			return out, err
 		}
-		for _, c := range Diff(d.desired, name, d.fingerprints, d.observed) {
-			if c.Action == ActionOrphaned || c.Record != nil && c.Record.Home != "" {
-				continue
-			}
-			e, err := d.explain(ctx, &c)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, e)
-		}
+		out = append(out, e)
 	}
 	return out, nil
 }

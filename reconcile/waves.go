@@ -4,17 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"tenantry/state"
 )
 
 // part is one database's part of an Apply.
 type part struct {
 	db      Database
+	limits  state.Limits
 	indexes []int // of its targets
 	pending []int // those that something is to be done for
 	opened  bool
+	lost    atomic.Pointer[error] // why nothing can be done there any more, if so
 }
 
 // take takes the targets of a wave out of the pending ones.
@@ -34,20 +40,34 @@ func (p *part) take(plan *Plan, wave int) (now []int) {
 // all applies the plan: in each database its shared services, and then wave by
 // wave, all databases at the same time.
 func (a *applying) all(ctx context.Context) error {
-	err := a.each(func(p *part) (err error) {
+	wrong := make([]error, len(a.parts))
+	_ = a.each(func(p *part) (err error) {
 		p.pending = a.settle(p.indexes)
-		p.opened, err = a.open(ctx, p.db, p.indexes, len(p.pending))
-		return err
+		if reason := a.plan.lost[a.plan.Targets[p.indexes[0]].Database]; reason != nil {
+			p.lost.Store(&reason)
+			return nil
+		}
+		if p.opened, err = a.open(ctx, p.db, p.indexes, len(p.pending)); err != nil {
+			wrong[slices.Index(a.parts, p)] = err
+			a.lose(p, err)
+		}
+		return nil
 	})
-	if err == nil {
-		a.waves(ctx)
+	if a.lostAll() {
+		return errors.Join(wrong...)
 	}
-	return errors.Join(err, a.each(func(p *part) error {
-		if !p.opened {
+	a.waves(ctx)
+	return a.each(func(p *part) error {
+		if !p.opened || p.reason() != nil {
 			return nil
 		}
 		return a.close(context.WithoutCancel(ctx), p.db, p.indexes)
-	}))
+	})
+}
+
+// lostAll reports whether nothing can be done in any database.
+func (a *applying) lostAll() bool {
+	return !slices.ContainsFunc(a.parts, func(p *part) bool { return p.reason() == nil })
 }
 
 // each does the same for each database, at the same time.
@@ -73,12 +93,14 @@ func (a *applying) waves(ctx context.Context) {
 			now := p.take(a.plan, wave)
 			switch cause := a.sharedFailure(p.indexes); {
 			case len(now) == 0:
+			case p.reason() != nil:
+				a.wave(ctx, p, now) // which fails them
 			case a.stop != "":
 				a.skip(now, a.stop)
 			case wave >= 0 && cause != "":
 				a.skip(now, cause)
 			default:
-				a.wave(ctx, p.db, now)
+				a.wave(ctx, p, now)
 			}
 			return nil
 		})
@@ -125,8 +147,11 @@ func (a *applying) between(ctx context.Context, wave int) {
 	}
 	wrong := make([]string, len(a.plan.Targets))
 	_ = a.each(func(p *part) error {
+		if p.reason() != nil {
+			return nil
+		}
 		var group errgroup.Group
-		group.SetLimit(max(1, a.Parallelism))
+		group.SetLimit(p.limits.Parallelism)
 		for _, i := range p.indexes {
 			if t := &a.plan.Targets[i]; t.Wave == wave && a.current(i) {
 				group.Go(func() error {

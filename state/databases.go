@@ -33,6 +33,8 @@ func (r *reader) database(p pair) Database {
 	r.object(p.value, "a database",
 		field{"url", func(n *yaml.Node) { d.written.url, d.URL = r.expanded(n, `"url"`) }},
 		field{"url_file", func(n *yaml.Node) { d.written.urlFile, d.URLFile = r.expanded(n, `"url_file"`) }},
+		field{"parallelism", func(n *yaml.Node) { d.Parallelism, _ = r.within(n, `"parallelism"`, 1, maxParallelism) }},
+		field{"lock_timeout", func(n *yaml.Node) { d.LockTimeout = r.duration(n, `"lock_timeout"`) }},
 	)
 	switch {
 	case len(r.found)+r.more > before:

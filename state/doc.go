@@ -63,6 +63,7 @@
 //	    protected: true                 # neither retired nor purged, and nothing destroyed
 //	    was: globex_old                 # the id that it had before
 //	    forget: false                   # leave its schemas, and manage them no more
+//	    moved: false                    # its rows have been moved here from another database
 //	    adopt: false                    # take its schemas over, though they were never managed
 //
 // # Names

@@ -66,11 +66,17 @@ func (p *printer) databases(databases []Database) {
 	}
 	p.printf("databases:")
 	for _, d := range databases {
+		where := "url_file: " + scalar(inFile(d.written.urlFile, d.URLFile))
 		if d.URL != "" {
-			p.printf("  %s: {url: %s}", scalar(d.Name), scalar(inFile(d.written.url, d.URL)))
-		} else {
-			p.printf("  %s: {url_file: %s}", scalar(d.Name), scalar(inFile(d.written.urlFile, d.URLFile)))
+			where = "url: " + scalar(inFile(d.written.url, d.URL))
 		}
+		if d.Parallelism > 0 {
+			where += fmt.Sprintf(", parallelism: %d", d.Parallelism)
+		}
+		if d.LockTimeout > 0 {
+			where += ", lock_timeout: " + scalar(d.LockTimeout.String())
+		}
+		p.printf("  %s: {%s}", scalar(d.Name), where)
 	}
 }
 
@@ -179,6 +185,7 @@ func (p *printer) tenant(t Tenant, d Defaults) {
 	add(t.Was != "", "was", scalar(t.Was))
 	add(t.Forget, "forget", "true")
 	add(t.Adopt, "adopt", "true")
+	add(t.Moved, "moved", "true")
 	if len(lines) == 0 {
 		p.printf("  - %s", scalar(t.ID))
 		return

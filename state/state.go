@@ -41,9 +41,16 @@ type Database struct {
 	Name    string
 	URL     string `json:"-"` // with its variables replaced
 	URLFile string // with its variables replaced
-	Pos     diag.Pos
+	Limits
+	Pos diag.Pos
 
 	written written
+}
+
+// Limits are those of one database. What is 0 is as the policy has it.
+type Limits struct {
+	Parallelism int           // targets at once
+	LockTimeout time.Duration // PostgreSQL's lock_timeout for each target
 }
 
 // written is a database as the file has it, before variables are replaced.
@@ -165,6 +172,7 @@ type Life struct {
 	Was       string      // the id that the tenant had before, or ""
 	Forget    bool        // its schemas are left as they are, and managed no more
 	Adopt     bool        // its schemas are taken over where they were never managed
+	Moved     bool        // its rows have been moved to its database from another one
 }
 
 // perService reports whether the tenant has a schema for each service.

@@ -131,6 +131,7 @@ func (r *reader) members(n *yaml.Node, t *Tenant) bool {
 		field{"was", func(n *yaml.Node) { t.Was, _ = r.id(n); r.former = append(r.former, former{t, r.pos(n)}) }},
 		field{"forget", func(n *yaml.Node) { t.Forget, _ = r.boolean(n, `"forget"`) }},
 		field{"adopt", func(n *yaml.Node) { t.Adopt, _ = r.boolean(n, `"adopt"`) }},
+		field{"moved", func(n *yaml.Node) { t.Moved, _ = r.boolean(n, `"moved"`) }},
 	)
 	if !given && target(n).Style&yaml.TaggedStyle == 0 {
 		r.errorf(t.Pos, CodeMissingField, "a tenant has no id")

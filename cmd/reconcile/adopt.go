@@ -72,6 +72,9 @@ func (a *app) adopt(ctx context.Context, o adoptOptions) (err error) {
 		return err
 	}
 	w.databases[db.Name()] = db
+	if err := db.Connect(ctx); err != nil {
+		return err
+	}
 	planner := &schema.Planner{Engine: schema.Native{}, Nonce: nonce, Workbench: func(ctx context.Context) (schema.Workbench, error) {
 		if dev := os.Getenv("ATLAS_DEV_URL"); dev != "" { // which the atlas.hcl that is written names
 			return db.DevWorkbench(ctx, dev)

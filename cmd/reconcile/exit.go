@@ -63,8 +63,11 @@ func (a *app) exit(err error) int {
 	}
 	fmt.Fprintf(a.stderr, "reconcile: %s\n", redacted(err.Error()))
 	var h hinted
-	if errors.As(err, &h) {
+	switch {
+	case errors.As(err, &h):
 		fmt.Fprintf(a.stderr, "hint: %s\n", h.hint)
+	case away(err):
+		fmt.Fprintln(a.stderr, "hint: is the server running, and is the URL right? --database-url, $DATABASE_URL or databases in the tenants file say where it is")
 	}
 	return exitError
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -37,19 +38,25 @@ func (a *app) historyCommand() *cobra.Command {
 func (a *app) runs(ctx context.Context, limit int) error {
 	return a.inspect(ctx, func(w *world) error {
 		runs := []reconcile.PastRun{}
+		var lost error
 		for _, name := range w.desired.Databases() {
-			of, err := w.databases[name].Runs(ctx, limit)
-			if err != nil {
-				return err
+			db, err := w.database(ctx, name)
+			if err == nil {
+				var of []reconcile.PastRun
+				of, err = db.Runs(ctx, limit)
+				runs = append(runs, of...)
 			}
-			runs = append(runs, of...)
+			lost = errors.Join(lost, err)
 		}
 		slices.SortStableFunc(runs, func(x, y reconcile.PastRun) int { return y.Started.Compare(x.Started) })
 		runs = runs[:min(limit, len(runs))]
-		if a.options.output == "json" {
-			return writeJSON(a.stdout, map[string][]reconcile.PastRun{"runs": runs})
+		if lost != nil && len(runs) == 0 {
+			return lost
 		}
-		return report.Runs(a.stdout, runs, a.style())
+		if a.options.output == "json" {
+			return errors.Join(lost, writeJSON(a.stdout, map[string][]reconcile.PastRun{"runs": runs}))
+		}
+		return errors.Join(lost, report.Runs(a.stdout, runs, a.style()))
 	})
 }
 
@@ -63,21 +70,28 @@ func (w *world) knows(tenant string) bool {
 func (a *app) changes(ctx context.Context, tenant string, limit int) error {
 	return a.inspect(ctx, func(w *world) error {
 		changes := []reconcile.PastChange{}
+		var lost error
 		for _, name := range w.desired.Databases() {
-			of, err := w.databases[name].Changes(ctx, tenant, limit)
-			if err != nil {
-				return err
+			db, err := w.database(ctx, name)
+			if err == nil {
+				var of []reconcile.PastChange
+				of, err = db.Changes(ctx, tenant, limit)
+				changes = append(changes, of...)
 			}
-			changes = append(changes, of...)
+			lost = errors.Join(lost, err)
 		}
-		if len(changes) == 0 && !w.knows(tenant) {
+		switch {
+		case len(changes) > 0:
+		case lost != nil:
+			return lost
+		case !w.knows(tenant):
 			return usagef("there is no tenant or shared service %q in %s, and none was ever changed", tenant, a.options.file)
 		}
 		slices.SortStableFunc(changes, func(x, y reconcile.PastChange) int { return y.Applied.Compare(x.Applied) })
 		changes = changes[:min(limit, len(changes))]
 		if a.options.output == "json" {
-			return writeJSON(a.stdout, map[string][]reconcile.PastChange{"changes": changes})
+			return errors.Join(lost, writeJSON(a.stdout, map[string][]reconcile.PastChange{"changes": changes}))
 		}
-		return report.Changes(a.stdout, changes, a.style())
+		return errors.Join(lost, report.Changes(a.stdout, changes, a.style()))
 	})
 }

@@ -26,7 +26,7 @@ func (w *world) resolve(complete bool) (err error) {
 	if w.desired, err = reconcile.Resolve(w.file, targets, w.project); err != nil {
 		return err
 	}
-	w.app.override(&w.desired.Policy)
+	w.app.override(w.desired)
 	if w.revision == "" {
 		w.revision = revision(filepath.Dir(w.app.options.file))
 	}
@@ -34,9 +34,16 @@ func (w *world) resolve(complete bool) (err error) {
 	return nil
 }
 
-// names returns the databases that have targets or sources, sorted.
+// names returns the databases that have targets or sources, and all that the
+// file lists, where they are several: a tenant may be on record in one that it is
+// to be in no more. They are sorted.
 func (w *world) names() []string {
 	names := make(map[string]bool)
+	if len(w.file.Databases) > 1 {
+		for _, d := range w.file.Databases {
+			names[d.Name] = true
+		}
+	}
 	for _, name := range w.desired.Databases() {
 		names[name] = true
 	}
@@ -54,7 +61,11 @@ func (w *world) withRows(ctx context.Context) error {
 	}
 	rows := make([][]state.Row, len(w.listed.Sources))
 	for i, s := range w.listed.Sources {
-		found, err := w.databases[s.Database].Rows(ctx, s.Query)
+		db, err := w.database(ctx, s.Database)
+		var found []map[string]any
+		if err == nil {
+			found, err = db.Rows(ctx, s.Query)
+		}
 		if err != nil {
 			return fmt.Errorf("the source at %s: %w", s.Pos, err)
 		}

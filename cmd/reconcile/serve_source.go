@@ -66,11 +66,15 @@ func (s *source) Read(ctx context.Context, whole bool) (*loop.World, error) {
 		Applier: reconcile.Applier{
 			Verifier:  verifier,
 			Databases: planner.Databases, Engine: planner.Engine.Version(), Destructive: policy.Destructive, Parallelism: policy.Parallelism,
-			LockTimeout: policy.LockTimeout, MaxFailures: policy.MaxFailures, Waves: w.desired.Waves, Now: time.Now,
+			LockTimeout: policy.LockTimeout, Limits: w.desired.Limits, MaxFailures: policy.MaxFailures, Waves: w.desired.Waves, Now: time.Now,
 		},
 	}
 	if names := w.names(); len(names) > 0 {
-		out.Control = w.databases[names[0]]
+		control, err := w.database(ctx, names[0])
+		if err != nil {
+			return nil, err
+		}
+		out.Control = control
 	}
 	return out, nil
 }
@@ -89,7 +93,7 @@ func (s *source) world(whole bool) (*world, error) {
 		return w, nil
 	}
 	w := *s.last
-	w.databases = make(map[string]*postgres.DB)
+	w.databases, w.unusable = make(map[string]*postgres.DB), make(map[string]error)
 	if !bytes.Equal(text, s.text) {
 		if w.listed, err = state.Parse(w.app.options.file, text, w.stateOptions()); err != nil {
 			return nil, err
@@ -178,6 +182,9 @@ func (s *source) listen(w *world) {
 		}
 	}
 	for name, wanted := range channels {
+		if w.databases[name] == nil {
+			continue
+		}
 		if _, listening := s.ears[name]; listening {
 			continue
 		}

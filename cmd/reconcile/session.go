@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
 	"path/filepath"
 	"slices"
 
@@ -23,12 +24,13 @@ type pool struct {
 type session struct {
 	app      *app
 	files    *watch.Watcher
-	inputs   []string         // what is watched
-	pools    map[string]pool  // open databases, by name
-	embedded *embedded.Server // once it was needed, until the end
-	troubled bool             // it was said that events do not come
-	remote   bool             // databases on other machines will do
-	spare    int              // connections to each database beside those of a run
+	inputs   []string                // what is watched
+	pools    map[string]pool         // open databases, by name
+	told     map[string]*postgres.DB // those that are known to be different ones
+	embedded *embedded.Server        // once it was needed, until the end
+	troubled bool                    // it was said that events do not come
+	remote   bool                    // databases on other machines will do
+	spare    int                     // connections to each database beside those of a run
 }
 
 func (a *app) newSession() session {
@@ -116,7 +118,27 @@ func (s *session) connect(ctx context.Context, w *world) error {
 			delete(s.pools, name)
 		}
 	}
-	return s.openAll(ctx, w)
+	if err := s.openAll(ctx, w); err != nil {
+		return err
+	}
+	return s.distinct(ctx, w)
+}
+
+// distinct refuses databases that two names reach, when the first turn comes that
+// works with them.
+func (s *session) distinct(ctx context.Context, w *world) error {
+	open := make(map[string]*postgres.DB, len(s.pools))
+	for name, p := range s.pools {
+		open[name] = p.DB
+	}
+	if maps.Equal(open, s.told) {
+		return nil
+	}
+	err := w.distinct(ctx)
+	if err == nil {
+		s.told = open
+	}
+	return err
 }
 
 func (s *session) openAll(ctx context.Context, w *world) error {
@@ -124,21 +146,26 @@ func (s *session) openAll(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	parallelism := w.desired.Policy.Parallelism
 	w.spare = s.spare
-	for name, url := range urls {
-		if p, open := s.pools[name]; open && (p.url != url || p.parallelism != parallelism) {
+	for name, p := range s.pools {
+		if url, there := urls[name]; there && p.url != url || p.parallelism != w.parallelism(name) || w.unusable[name] != nil {
 			p.Close()
 			delete(s.pools, name)
 		}
 	}
 	for _, name := range w.names() {
+		if w.unusable[name] != nil {
+			continue
+		}
 		if _, open := s.pools[name]; !open {
 			db, err := w.open(ctx, name, urls[name])
 			if err != nil {
-				return err
+				if err := w.without(name, err); err != nil {
+					return err
+				}
+				continue
 			}
-			s.pools[name] = pool{DB: db, url: urls[name], parallelism: parallelism}
+			s.pools[name] = pool{DB: db, url: urls[name], parallelism: w.parallelism(name)}
 		}
 		w.databases[name] = s.pools[name].DB
 	}
@@ -161,7 +188,10 @@ func (s *session) urls(ctx context.Context, w *world) (map[string]string, error)
 	for _, name := range w.names() {
 		url, err := w.url(ctx, name)
 		if err != nil {
-			return nil, err
+			if err := w.without(name, err); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		if host := postgres.RemoteHost(url); host != "" && !s.remote {
 			return nil, usagef("database %s is on %s, not on this machine: --watch works there only with --remote", name, host)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"slices"
 
@@ -33,9 +34,14 @@ func (a *app) status(ctx context.Context) error {
 			fleet.Only(func(t *reconcile.TargetStatus) bool { return !t.Shared })
 		}
 		if a.options.output == "json" {
-			return writeJSON(a.stdout, fleet)
+			err = writeJSON(a.stdout, fleet)
+		} else {
+			err = report.Status(a.stdout, fleet, a.style())
 		}
-		return report.Status(a.stdout, fleet, a.style())
+		if err == nil && fleet.Summary[reconcile.StateUnreachable] > 0 {
+			err = exitCode(exitFailed)
+		}
+		return err
 	})
 }
 
@@ -67,13 +73,13 @@ func (a *app) diff(ctx context.Context, tenant string) error {
 	}
 	return w.run(ctx, func(w *world) error {
 		explained, err := w.planner(nil).Explain(ctx, w.desired)
-		if err != nil {
+		switch {
+		case err != nil && len(explained) == 0:
 			return err
+		case a.options.output == "json":
+			return errors.Join(err, writeJSON(a.stdout, map[string][]reconcile.Explanation{"targets": explained}))
 		}
-		if a.options.output == "json" {
-			return writeJSON(a.stdout, map[string][]reconcile.Explanation{"targets": explained})
-		}
-		return report.Explanations(a.stdout, explained, a.style())
+		return errors.Join(err, report.Explanations(a.stdout, explained, a.style()))
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -12,7 +13,9 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"tenantry/internal/diag"
@@ -31,6 +34,7 @@ type world struct {
 	project   *schema.Project
 	desired   *reconcile.Desired
 	databases map[string]*postgres.DB
+	unusable  map[string]error // databases that there is no way to, by name
 	embedded  *embedded.Server // where one was started
 	spare     int              // connections to each database beside those of a run
 	revision  string           // the git commit of the files, once it is known
@@ -41,7 +45,7 @@ type world struct {
 // load reads the files and checks them, all of them, without a database. An
 // error is a diag.List, beside a world of what could be read in spite of it.
 func (a *app) load() (*world, error) {
-	w := &world{app: a, databases: make(map[string]*postgres.DB)}
+	w := &world{app: a, databases: make(map[string]*postgres.DB), unusable: make(map[string]error)}
 	if err := w.read(); err != nil {
 		return w, err
 	}
@@ -117,13 +121,24 @@ func (a *app) selected(file *state.File) ([]state.Target, error) {
 	return targets, nil
 }
 
-// override puts flags over the file's policy.
-func (a *app) override(p *state.Policy) {
+// override puts flags over the file's policy, and over what it says of single
+// databases.
+func (a *app) override(d *reconcile.Desired) {
+	p := &d.Policy
 	if a.options.parallelism > 0 {
 		p.Parallelism = a.options.parallelism
 	}
 	if a.options.lockTimeout > 0 {
 		p.LockTimeout = a.options.lockTimeout
+	}
+	for name, l := range d.Limits {
+		if a.options.parallelism > 0 {
+			l.Parallelism = 0
+		}
+		if a.options.lockTimeout > 0 {
+			l.LockTimeout = 0
+		}
+		d.Limits[name] = l
 	}
 	if a.options.maxRemovals >= 0 {
 		p.MaxRemovals = a.options.maxRemovals
@@ -168,11 +183,21 @@ func (w *world) run(ctx context.Context, f func(*world) error) (err error) {
 	if err := w.connect(ctx); err != nil {
 		return cmp.Or(w.desired.Check(), err) // what is wrong with the files is told first
 	}
-	return f(w)
+	err = f(w)
+	if away(err) {
+		err = cmp.Or(w.desired.Check(), err)
+	}
+	return err
 }
 
-// connect opens the databases that have targets or sources, and reads the rows
-// of these, which may have targets in more.
+// away reports whether the error says that a database was not reached.
+func away(err error) bool {
+	var of *postgres.Error
+	return errors.As(err, &of) && of.Connecting
+}
+
+// connect opens the databases, and reads the rows of sources, which may have
+// targets in more. Whether a database can be reached shows when it is asked.
 func (w *world) connect(ctx context.Context) error {
 	if err := w.app.openEngine(ctx); err != nil {
 		return err
@@ -183,7 +208,58 @@ func (w *world) connect(ctx context.Context) error {
 	if err := w.withRows(ctx); err != nil {
 		return err
 	}
-	return w.openAll(ctx)
+	if err := w.openAll(ctx); err != nil {
+		return err
+	}
+	return w.distinct(ctx)
+}
+
+// distinct refuses databases that two names reach: each would be kept equal to
+// what only a part of the tenants is. Those that cannot be reached are in nobody's
+// way.
+func (w *world) distinct(ctx context.Context) error {
+	var reached []*postgres.DB
+	var mu sync.Mutex
+	var asking sync.WaitGroup
+	if len(w.databases) < 2 {
+		return nil
+	}
+	for _, db := range w.databases {
+		asking.Go(func() {
+			if db.Connect(ctx) == nil {
+				mu.Lock()
+				defer mu.Unlock()
+				reached = append(reached, db)
+			}
+		})
+	}
+	asking.Wait()
+	slices.SortFunc(reached, func(a, b *postgres.DB) int { return cmp.Compare(a.Name(), b.Name()) })
+	first, second, same := postgres.Same(ctx, reached, randomKey())
+	if !same {
+		return nil
+	}
+	var wrong diag.List
+	wrong.Errorf(w.databasePos(reached[second].Name()), "same-database", "the databases %s and %s are one and the same", reached[first].Name(), reached[second].Name())
+	wrong.Hintf("remove one of them, and write the other's name in its place")
+	return wrong.Err()
+}
+
+// databasePos returns where the file describes a database.
+func (w *world) databasePos(name string) diag.Pos {
+	for _, d := range w.file.Databases {
+		if d.Name == name {
+			return d.Pos
+		}
+	}
+	return diag.Pos{File: w.app.options.file}
+}
+
+// randomKey returns a number that nobody else comes to.
+func randomKey() int64 {
+	var b [8]byte
+	rand.Read(b[:]) // it never fails
+	return int64(binary.BigEndian.Uint64(b[:]) >> 2)
 }
 
 // openAll opens the databases that are not open yet.
@@ -193,29 +269,57 @@ func (w *world) openAll(ctx context.Context) error {
 			continue
 		}
 		url, err := w.url(ctx, name)
-		if err != nil {
+		if err == nil {
+			w.databases[name], err = w.open(ctx, name, url)
+		}
+		if err := w.without(name, err); err != nil {
 			return err
 		}
-		db, err := w.open(ctx, name, url)
-		if err != nil {
-			return err
-		}
-		w.databases[name] = db
 	}
 	return nil
 }
 
-// open opens one database.
+// without notes that there is no way to a database, which is its own tenants'
+// trouble. An error that is all tenants' is returned.
+func (w *world) without(name string, err error) error {
+	var own *locationError
+	if !errors.As(err, &own) {
+		return err
+	}
+	delete(w.databases, name)
+	w.unusable[name] = own.error
+	return nil
+}
+
+// A locationError says that where a database is cannot be read.
+type locationError struct{ error }
+
+func (e *locationError) Unwrap() error { return e.error }
+
+// open opens one database, which need not be there.
 func (w *world) open(ctx context.Context, name, url string) (*postgres.DB, error) {
-	if err := checkURL(name, url); err != nil {
+	err := checkURL(name, url)
+	if err != nil {
+		return nil, &locationError{err}
+	}
+	db, err := postgres.New(ctx, name, url, w.parallelism(name)+1+w.spare)
+	if err != nil {
+		return nil, &locationError{err}
+	}
+	return db, nil
+}
+
+// parallelism is how many targets of a database are worked on at once.
+func (w *world) parallelism(name string) int {
+	return cmp.Or(w.desired.Limits[name].Parallelism, w.desired.Policy.Parallelism)
+}
+
+// database returns a database that is connected to.
+func (w *world) database(ctx context.Context, name string) (*postgres.DB, error) {
+	if err := w.unusable[name]; err != nil {
 		return nil, err
 	}
-	db, err := postgres.Open(ctx, name, url, w.desired.Policy.Parallelism+1+w.spare)
-	var unreachable *postgres.Error
-	if errors.As(err, &unreachable) && unreachable.Connecting {
-		err = hinted{err, "is the server running, and is the URL right? --database-url, $DATABASE_URL or databases in the tenants file say where it is"}
-	}
-	return db, err
+	return w.databases[name], w.databases[name].Connect(ctx)
 }
 
 // url finds the URL of a database: for main by flag first, then the file, then
@@ -229,7 +333,7 @@ func (w *world) url(ctx context.Context, name string) (string, error) {
 	case main && o.databaseURL != "":
 		return o.databaseURL, nil
 	case main && o.databaseURLFile != "":
-		return readURL(o.databaseURLFile)
+		return readURL(name, o.databaseURLFile)
 	}
 	for _, d := range w.file.Databases {
 		switch {
@@ -237,7 +341,7 @@ func (w *world) url(ctx context.Context, name string) (string, error) {
 		case d.URL != "":
 			return strings.TrimSpace(d.URL), nil
 		case d.URLFile != "":
-			return readURL(d.URLFile)
+			return readURL(name, d.URLFile)
 		}
 	}
 	if url := strings.TrimSpace(os.Getenv("DATABASE_URL")); url != "" {
@@ -254,10 +358,10 @@ func (w *world) url(ctx context.Context, name string) (string, error) {
 	return w.startEmbedded(ctx)
 }
 
-func readURL(path string) (string, error) {
+func readURL(name, path string) (string, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
-		return "", fmt.Errorf("cannot read the file with the database's URL: %w", err)
+		return "", &locationError{fmt.Errorf("database %s: cannot read the file with its URL: %w", name, err)}
 	}
 	return strings.TrimSpace(string(content)), nil
 }
@@ -301,6 +405,9 @@ func (w *world) planner(progress func(reconcile.Event)) *reconcile.Planner {
 	databases := make(map[string]reconcile.Database)
 	for name, db := range w.databases {
 		databases[name] = db
+	}
+	for name, err := range w.unusable {
+		databases[name] = reconcile.Unusable(name, err)
 	}
 	return &reconcile.Planner{
 		Engine: w.app.tools.engine, Databases: databases, ToolVersion: version(), Nonce: nonce, Progress: progress,

@@ -31,6 +31,11 @@ func Server(t testing.TB) *Own {
 	if err != nil {
 		t.Fatal("pgtest: ", err)
 	}
+	return serverOf(t, bin.Dir)
+}
+
+func serverOf(t testing.TB, bin string) *Own {
+	t.Helper()
 	sweepOwn()
 	// Not t.TempDir: nobody but us may enter that, and for root the server runs as another user.
 	dir, err := os.MkdirTemp("", fmt.Sprintf("%s%d-", filepath.Base(ownPrefix()), os.Getpid()))
@@ -40,7 +45,7 @@ func Server(t testing.TB) *Own {
 	if err != nil {
 		t.Fatal("pgtest: ", err)
 	}
-	o := &Own{t: t, options: options(dir, bin.Dir)}
+	o := &Own{t: t, options: options(dir, bin)}
 	t.Cleanup(o.remove)
 	o.Start()
 	return o

@@ -157,10 +157,27 @@ func (db *DB) migrate(ctx context.Context, tx pgx.Tx) error {
 // A dry run reads what an older reconcile has left, and may not bring it forward:
 // a column that is not there yet is found around the query, with what it means.
 func records(ctx context.Context, tx pgx.Tx, schemas []string, all bool) ([]reconcile.Record, error) {
+	return recordsWhere(ctx, tx, "$1 OR schema = ANY ($2::text[]) OR home = ANY ($2::text[])", all, schemas)
+}
+
+// RecordsOf implements reconcile.Database.
+func (db *DB) RecordsOf(ctx context.Context, tenants []string) (out []reconcile.Record, err error) {
+	err = db.reading(ctx, func(tx pgx.Tx) error {
+		there, err := managed(ctx, tx)
+		if err != nil || !there {
+			return err
+		}
+		out, err = recordsWhere(ctx, tx, "NOT shared AND tenant = ANY ($1::text[])", tenants)
+		return err
+	})
+	return out, db.wrap(err)
+}
+
+func recordsWhere(ctx context.Context, tx pgx.Tx, where string, args ...any) ([]reconcile.Record, error) {
 	rows, err := tx.Query(ctx, `SELECT r.* FROM (VALUES (''::text, ''::text, '{}'::text, 'active'::text, false, ''::text, NULL::timestamptz, false, ''::text, ''::text, ''::text))
 			AS without (name, database, labels, state, protected, home, retired_at, gone, access, role, withdrawn), LATERAL (SELECT schema, tenant, shared, blueprint, structure, objects, token, status, error, applied_at, attempted_at, coalesce(run, ''),
 			name, database, labels, state, protected, home, retired_at, gone, access, role, withdrawn
-		FROM tenantry.target WHERE $1 OR schema = ANY ($2::text[]) OR home = ANY ($2::text[])) r ORDER BY schema COLLATE "C"`, all, schemas)
+		FROM tenantry.target WHERE `+where+`) r ORDER BY schema COLLATE "C"`, args...)
 	if err != nil {
 		return nil, err
 	}

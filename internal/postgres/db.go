@@ -15,6 +15,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,19 +25,34 @@ import (
 
 // DB is one managed database.
 type DB struct {
-	name      string
-	config    *pgxpool.Config
-	pool      *pgxpool.Pool
-	version   int // server_version_num
-	functions functions
+	name   string
+	config *pgxpool.Config
+	pool   *pgxpool.Pool
+
+	connecting sync.Mutex
+	version    int // server_version_num; 0 before Connect
+	functions  functions
 }
 
 // oldest is the lowest server_version_num that is supported.
 const oldest = 14_00_00
 
-// Open connects to a database and learns its version. The name is the one that
-// the user gave it, and stands in every error; the URL's password stands in none.
+// Open is New and Connect.
 func Open(ctx context.Context, name, url string, connections int) (*DB, error) {
+	db, err := New(ctx, name, url, connections)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Connect(ctx); err != nil {
+		db.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+// New returns a database that is not connected to yet. The name is the one that
+// the user gave it, and stands in every error; the URL's password stands in none.
+func New(ctx context.Context, name, url string, connections int) (*DB, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("database %s: its URL is not one that PostgreSQL understands", name)
@@ -55,25 +71,26 @@ func Open(ctx context.Context, name, url string, connections int) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database %s: %w", name, err)
 	}
-	db := &DB{name: name, config: config, pool: pool}
-	if err := db.connect(ctx); err != nil {
-		pool.Close()
-		return nil, err
-	}
-	return db, nil
+	return &DB{name: name, config: config, pool: pool}, nil
 }
 
-// connect learns the server's version, which is also the first thing to fail.
-func (db *DB) connect(ctx context.Context) error {
+// Connect implements reconcile.Database: it learns the server's version, which is
+// also the first thing to fail. Once that is known it does nothing.
+func (db *DB) Connect(ctx context.Context) error {
+	db.connecting.Lock()
+	defer db.connecting.Unlock()
+	if db.version != 0 {
+		return nil
+	}
 	var version string
 	if err := db.pool.QueryRow(ctx, "SELECT current_setting('server_version_num')").Scan(&version); err != nil {
 		return db.wrap(err)
 	}
-	var err error
-	if db.version, err = strconv.Atoi(version); err != nil || db.version < oldest {
-		return fmt.Errorf("database %s: PostgreSQL %d is too old: 14 is the oldest that is supported", db.name, db.version/10000)
+	number, err := strconv.Atoi(version)
+	if err != nil || number < oldest {
+		return fmt.Errorf("database %s: PostgreSQL %d is too old: 14 is the oldest that is supported", db.name, number/10000)
 	}
-	db.functions = functionsFor(db.version)
+	db.functions, db.version = functionsFor(number), number
 	return nil
 }
 
@@ -177,5 +194,17 @@ func Retryable(err error) bool {
 	var network net.Error
 	return errors.As(err, &network) || pgconn.SafeToRetry(err) || errors.Is(err, net.ErrClosed) || strings.Contains(err.Error(), "unexpected EOF") || strings.Contains(err.Error(), "conn closed")
 }
+
+// Gone implements reconcile.Database: the database is not reached, or may only be
+// read. A connection that broke says nothing of the next.
+func (db *DB) Gone(err error) bool {
+	var ours *Error
+	var pg *pgconn.PgError
+	return errors.As(err, &ours) && ours.Connecting || errors.As(err, &pg) && pg.Code == readOnly
+}
+
+// readOnly is the SQLSTATE of what is refused on a standby, and where
+// default_transaction_read_only is on.
+const readOnly = "25006"
 
 func itoa(i int) string { return strconv.Itoa(i) }

@@ -39,6 +39,9 @@ func (b *block) first() *reconcile.PlannedTarget { return b.targets[0] }
 // verb returns what is done to the targets.
 func (b *block) verb() string {
 	action := b.first().Action
+	if b.first().Reason == reconcile.ReasonUnreachable {
+		return "reach"
+	}
 	if action == reconcile.ActionBlocked {
 		action = reconcile.ActionChange
 		if b.step != nil && b.step.Action != "" {

@@ -23,6 +23,7 @@ var stateOrder = []struct {
 	words  string
 	colour colour
 }{
+	{reconcile.StateUnreachable, "in a database that cannot be read", red},
 	{reconcile.StateFailing, "failing", red},
 	{reconcile.StateDrifted, "drifted", yellow},
 	{reconcile.StateUnknown, "never managed", yellow},

@@ -84,7 +84,7 @@ func (b *block) own() string {
 
 // cause returns the block's message, and says so where not even a plan was made.
 func (b *block) cause() string {
-	if b.first().Failed() {
+	if b.first().Failed() && b.first().Reason != reconcile.ReasonUnreachable {
 		return "cannot be planned: " + b.own()
 	}
 	return b.own()

@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -119,6 +120,9 @@ func (s *Server) Structure(r *http.Request, t *loop.Tenant) ([]LiveSchema, error
 		if db == nil {
 			continue
 		}
+		if err := db.Connect(ctx); err != nil {
+			return nil, err
+		}
 		lines, err := db.Lines(ctx, sc.Schema)
 		if err != nil {
 			return nil, err
@@ -159,12 +163,13 @@ func (s *Server) changes(r *http.Request, tenant string, limit int) ([]reconcile
 	}
 	defer done()
 	changes := []reconcile.PastChange{}
+	var lost error
 	for _, db := range databasesOf(s.Fleet.Observation().World) {
 		of, err := db.Changes(ctx, tenant, limit)
-		if err != nil {
-			return nil, err
-		}
-		changes = append(changes, of...)
+		changes, lost = append(changes, of...), errors.Join(lost, err)
+	}
+	if len(changes) == 0 && lost != nil { // what other databases have to say is worth telling
+		return nil, lost
 	}
 	slices.SortStableFunc(changes, func(a, b reconcile.PastChange) int { return b.Applied.Compare(a.Applied) })
 	return changes[:min(limit, len(changes))], nil
