@@ -49,7 +49,7 @@ const (
 	PhasePlanning  Phase = "planning"
 	PhaseApplied   Phase = "applied"
 	PhaseRetrying  Phase = "retrying" // an attempt on a target is made again
-	PhaseBetween   Phase = "between" // two waves
+	PhaseBetween   Phase = "between"  // two waves
 )
 
 // Plan observes every database that has targets and plans, once per class. An

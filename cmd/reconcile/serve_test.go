@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -71,22 +70,7 @@ func serveFolder(t testing.TB, dir, url string, flags ...string) *runbookServer 
 	args := append([]string{"serve", "-f", filepath.Join(dir, "tenants.yaml"), "-c", filepath.Join(dir, "atlas.hcl"), "--database-url", url, "--listen", "127.0.0.1:0", "--rate-limit", "1e6"}, flags...)
 	go func() { s.ended <- run(ctx, args, io.Discard, s.log) }()
 	t.Cleanup(func() { s.close() })
-	address := regexp.MustCompile(`listening on (https?://\S+)`)
-	s.until("it listens", func() bool {
-		m := address.FindStringSubmatch(s.log.String())
-		if m != nil {
-			s.base = m[1]
-		}
-		return m != nil
-	})
-	s.until("it is ready", func() bool {
-		resp, err := http.Get(s.base + "/readyz")
-		if err != nil {
-			return false
-		}
-		resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
-	})
+	s.ready()
 	return s
 }
 
