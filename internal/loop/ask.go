@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -122,6 +123,12 @@ func (l *Loop) refuse(err error) {
 		close(t.Done)
 	}
 	l.pending = nil
+}
+
+// isAsked reports whether somebody has asked for just this tenant, and so will
+// have it done in their name.
+func (l *Loop) isAsked(t reconcile.Target) bool {
+	return slices.ContainsFunc(l.pending, func(p *Ticket) bool { return !t.Shared && slices.Contains(p.Tenants, t.Tenant) })
 }
 
 func (l *Loop) collect() {

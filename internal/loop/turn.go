@@ -51,6 +51,7 @@ func (l *Loop) look(ctx context.Context, whole bool) error {
 		}
 	}
 	few, next, gone := l.memory.due(w.Desired, l.options.Now())
+	few = slices.DeleteFunc(few, l.isAsked)
 	whole = whole || gone || len(few) > 0 && len(few) == len(w.Desired.Targets)
 	l.publish(func(o *Observation) {
 		o.World, o.Trouble, o.Wrong = w, "", nil
