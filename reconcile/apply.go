@@ -122,8 +122,12 @@ func (a *applying) settle(indexes []int) (pending []int) {
 func (a *applying) open(ctx context.Context, db Database, indexes []int, pending int) (opened bool, err error) {
 	var records, failures []Record
 	var forgotten []string
+	var learned []Learned
 	for _, i := range indexes {
 		t := &a.plan.Targets[i]
+		if len(t.learned) > 0 && t.Action == ActionNone {
+			learned = append(learned, Learned{Target: Record{Tenant: t.Tenant, Schema: t.Names().From}, Names: t.Names(), Files: t.learned})
+		}
 		switch {
 		case t.forget != "":
 			forgotten = append(forgotten, t.forget)
@@ -133,7 +137,7 @@ func (a *applying) open(ctx context.Context, db Database, indexes []int, pending
 			failures = append(failures, Record{Tenant: t.Tenant, Shared: t.Shared, Schema: t.Names().From, Status: StatusFailed, Error: a.outcomes[i].Error})
 		}
 	}
-	if pending+len(records)+len(failures)+len(forgotten) == 0 {
+	if pending+len(records)+len(failures)+len(forgotten)+len(learned) == 0 {
 		horizon := a.plan.horizons[db.Name()]
 		if horizon == "" {
 			return false, nil
@@ -164,6 +168,11 @@ func (a *applying) open(ctx context.Context, db Database, indexes []int, pending
 			return true, err
 		}
 		a.forgotten(indexes)
+	}
+	if len(learned) > 0 {
+		if err := db.Learn(ctx, a.run, learned); err != nil {
+			return true, err
+		}
 	}
 	if len(records) == 0 {
 		return true, nil
@@ -281,6 +290,8 @@ func (a *applying) attempt(ctx context.Context, p *part, it *item) bool {
 		Target:      t.next,
 		Lines:       step.lines,
 		Goal:        step.goal,
+		Files:       step.Files,
+		Names:       t.Names(),
 		OnlyIfEmpty: a.Destructive == state.DestructiveIfEmpty && step.Destructive(),
 	}
 	if t.settled && !step.Destructive() { // what destroys data is done to what has been looked at, all of it

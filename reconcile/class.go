@@ -36,6 +36,7 @@ func (d *databasePlanner) classify(changes []Change) []*class {
 		made        string
 		lastApplied schema.Fingerprint
 		access      string
+		history     string
 	}
 	var classes []*class
 	byKey := make(map[key]*class)
@@ -50,6 +51,12 @@ func (d *databasePlanner) classify(changes []Change) []*class {
 		}
 		if c.Record != nil && c.Exists && c.Action.migrates() {
 			k.made, k.lastApplied = c.Record.Blueprint, c.Record.Fingerprint
+		}
+		if c.Exists && c.Action.migrates() {
+			k.history = schema.Describe(c.Applied)
+			if c.Wrong != nil {
+				k.history += c.Wrong.Error()
+			}
 		}
 		if byKey[k] == nil {
 			byKey[k] = &class{}
@@ -117,6 +124,10 @@ func (d *databasePlanner) planStructure(ctx context.Context, c *class) error {
 	if !change.Exists {
 		c.step.To, c.step.lines = to.Fingerprint.String(), to.Lines
 		c.step.Statements = append(c.step.Statements, to.Statements()...)
+		c.step.Files = to.Creation(b)
+		for i := range c.step.Files {
+			c.step.Files[i].First += len(c.step.Statements) - len(to.Create)
+		}
 		return nil
 	}
 	if !change.Differs {
@@ -128,16 +139,27 @@ func (d *databasePlanner) planStructure(ctx context.Context, c *class) error {
 		return err
 	}
 	var made []schema.Line
+	var last *schema.Compiled
 	if change.Record != nil && d.compiled[change.Record.Blueprint] != nil {
-		made = d.compiled[change.Record.Blueprint].Lines
+		last = d.compiled[change.Record.Blueprint]
+		made = last.Lines
 	}
 	if change.Reason == ReasonDrifted {
 		c.drift = driftOf(from, made, to.Lines)
+	}
+	if b.Versioned() {
+		return d.planFiles(ctx, c, from, last)
 	}
 	transition, err := d.planner(b).Plan(ctx, b, from, made)
 	if err != nil {
 		return err
 	}
+	c.take(change, transition)
+	return nil
+}
+
+// take makes the transition the class's step.
+func (c *class) take(change *Change, transition *schema.Transition) {
 	c.step.From, c.step.To, c.step.lines = change.From.String(), transition.To.String(), transition.Lines
 	c.step.reprinted = transition.Reprinted
 	c.step.Statements = append(c.step.Statements, transition.Statements...)
@@ -158,7 +180,6 @@ func (d *databasePlanner) planStructure(ctx context.Context, c *class) error {
 		online.Statements, c.onlineFor = transition.Online, transition.OnlineFor
 		c.online = &online
 	}
-	return nil
 }
 
 // stepFor returns the step of one of the class's changes.

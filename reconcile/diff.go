@@ -12,8 +12,12 @@ type Change struct {
 	From    schema.Fingerprint // of the live schema, if it exists
 	Token   string             // of the live schema, if it exists
 	Record  *Record            // nil where it was never managed
-	Differs bool               // the live schema is not like its blueprint
+	Differs bool               // the live schema is not like its blueprint, or its history is not
 	Access  access             // what is to be done about who may use it
+
+	Applied []schema.Applied // of a versioned target, unless it is settled
+	Pending []schema.FileRun
+	Wrong   error // why its history does not go with the files
 
 	notes []Diagnostic // what else there is to say
 }
@@ -31,6 +35,7 @@ func Diff(desired *Desired, database string, compiled map[string]schema.Fingerpr
 		}
 		c := Change{Target: t, Record: records.of(&t)}
 		c.find(observed)
+		c.follow(observed)
 		c.decide(compiled[t.Blueprint.Digest], desired.Adopt || t.Adopt || t.Moved)
 		out = append(out, c)
 	}
@@ -119,7 +124,7 @@ func (c *Change) decide(want schema.Fingerprint, adopt bool) {
 	standing := c.standing(adopt && wish != WishActive)
 	m := moves[situation{standing, wish}]
 	c.Action, c.Reason = m.Action, m.Reason
-	c.Differs = c.Exists && c.From != want && !c.foundSo(want)
+	c.Differs = c.Exists && (c.From != want && !c.foundSo(want) || len(c.Pending) > 0 || c.Wrong != nil)
 	moved := c.Exists && c.At != c.Target.Schema
 	switch {
 	case m.Action == ActionChange && moved:

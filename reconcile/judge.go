@@ -40,6 +40,7 @@ func (d *databasePlanner) target(c *Change, class *class, i int) PlannedTarget {
 		Action: c.Action, Reason: c.Reason, Wave: c.Target.Wave, Drift: []string{}, Diagnostics: []Diagnostic{}, token: c.Token,
 		settled: c.Record != nil && c.Record.Token == c.Token && c.Record.Fingerprint == c.From,
 	}
+	t.names = c.names(d.observed)
 	if c.Target.Source.File != "" {
 		t.Source = &c.Target.Source
 	}
@@ -121,7 +122,7 @@ func (d *databasePlanner) judge(t *PlannedTarget, c *Change, step *Step) {
 		if step.reprinted {
 			status = StatusSame
 		}
-		t.as = recordAs(c, status)
+		t.as, t.learned = recordAs(c, status), step.Files
 	case c.Reason == ReasonFirstSeen && !d.desired.Adopt && !c.Target.Adopt && !c.Target.Moved && c.From != (schema.Fingerprint{}):
 		t.Action = ActionBlocked
 	case c.Reason == ReasonDrifted && d.desired.Policy.Drift == state.DriftReport:

@@ -23,6 +23,9 @@ type Database interface {
 	RecordsOf(ctx context.Context, tenants []string) ([]Record, error)
 	// Lines returns the lines of one live schema, sorted; none where there is no schema.
 	Lines(ctx context.Context, schema string) ([]schema.Line, error)
+	// Applied returns what the control schema, and Flyway's table where there is one,
+	// say of the migrations of schemas: an entry for each that has any, in order.
+	Applied(ctx context.Context, schemas []string) (map[string][]schema.Applied, error)
 	// Ask puts questions to the rows of a schema: templates of read-only queries for
 	// one boolean each. It takes little time, and answers unknown rather than more.
 	Ask(ctx context.Context, schema string, questions []string) ([]Answer, error)
@@ -51,6 +54,8 @@ type Database interface {
 	KeepHorizon(ctx context.Context, horizon string) error
 	// Record records targets that need no change as they are.
 	Record(ctx context.Context, run Run, records []Record) error
+	// Learn records migrations that need not run, as run.
+	Learn(ctx context.Context, run Run, learned []Learned) error
 	// Forget drops the records of schemas, and leaves the schemas alone.
 	Forget(ctx context.Context, run Run, schemas []string) error
 	// RecordFailure records that a target could not be brought to its blueprint.
@@ -71,7 +76,11 @@ type Observed struct {
 	Live    map[string]Live // by schema; those that do not exist are absent
 	Records []Record        // ordered by schema
 	Managed bool            // the control schema exists
-	Horizon string          // where nothing has moved: what to keep so that the next run sees that at a glance; or ""
+	User    string          // who connects
+	// Database is the database's own name.
+	Database string
+	Applied  map[string][]schema.Applied // what Database.Applied has said, of schemas that it was asked about
+	Horizon  string                      // where nothing has moved: what to keep so that the next run sees that at a glance; or ""
 }
 
 // Live is one live schema.
@@ -141,7 +150,9 @@ type Work struct {
 	Step        string             // the step's id: runs that have the same one can take up each other's work
 	Scope       *schema.Scope      // all that the statements touch, or nil where that is not known
 	Statements  []schema.Statement
-	OnlyIfEmpty bool // destructive statements are allowed where what they drop holds no data
+	Files       []schema.FileRun // the migrations among the statements
+	Names       schema.Names     // what the marks of files stand for
+	OnlyIfEmpty bool             // destructive statements are allowed where what they drop holds no data
 	LockTimeout time.Duration
 	// Verifier is what {password} stands for in statements that are named: it is
 	// put there as they run, and nowhere else.

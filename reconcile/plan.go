@@ -138,6 +138,8 @@ type Step struct {
 	Kept       []string           `json:"kept"`      // what atlas.hcl's diff policy leaves as it is
 	Unmanaged  []string           `json:"unmanaged"` // objects that no blueprint made: not touched
 
+	Files []schema.FileRun `json:"files,omitempty"` // the migrations among the statements
+
 	lines     []schema.Line      // what To is the fingerprint of
 	goal      schema.Fingerprint // To, in its parts
 	scope     *schema.Scope      // all that the statements touch, or nil where that is not known
@@ -191,6 +193,10 @@ type PlannedTarget struct {
 	// settled says that it is on record too.
 	token   string
 	settled bool
+	// names are those of who connects, and to what; learned is what is to be
+	// recorded of its history where it has no step.
+	names   schema.Names
+	learned []schema.FileRun
 	// live says that there is such a schema, and not only as what is retired.
 	live bool
 	// fails is what its rows do not allow.
@@ -199,7 +205,7 @@ type PlannedTarget struct {
 
 // Names returns what the marks in the statements of the target's step stand for.
 func (t *PlannedTarget) Names() schema.Names {
-	n := schema.Names{Schema: t.Schema, From: t.Schema, Role: t.Role, FromRole: t.FromRole}
+	n := schema.Names{Schema: t.Schema, From: t.Schema, Role: t.Role, FromRole: t.FromRole, User: t.names.User, Database: t.names.Database}
 	if t.ToSchema != "" {
 		n.Schema = t.ToSchema
 	}

@@ -108,6 +108,7 @@ func (p *Planner) Plan(ctx context.Context, desired *Desired) (*Plan, error) {
 		}
 	}
 	plan.keepElsewhere()
+	plan.Diagnostics = append(plan.Diagnostics, desired.notes()...)
 	plan.guard(&desired.Policy)
 	plan.finish()
 	return plan, nil
@@ -191,7 +192,10 @@ func (d *databasePlanner) observe(ctx context.Context) (err error) {
 	if d.observed, err = d.db.Observe(ctx, schemas, !d.desired.Partial); err != nil {
 		return err
 	}
-	return d.observeReturning(ctx)
+	if err := d.observeReturning(ctx); err != nil {
+		return err
+	}
+	return d.observeHistories(ctx)
 }
 
 // observeReturning looks at what was put aside and is to come back.
@@ -279,6 +283,9 @@ func (d *databasePlanner) compileOne(ctx context.Context, b *schema.Blueprint) e
 		case err != nil:
 			d.broken[b.Digest] = err
 			return nil
+		}
+		if err := d.checkGoal(ctx, b, c); err != nil {
+			return err
 		}
 		d.compiled[b.Digest] = c
 		d.plan.fresh = append(d.plan.fresh, c)

@@ -34,12 +34,20 @@ type Blueprint struct {
 	Dev      string // the URL of a dev database for the workbench, or ""
 	Digest   string // "sha256:…" of all that can change what it compiles to
 
-	sources   []source
-	forAtlas  bool       // what its HCL says is the Atlas binary's business
-	external  []*Service // those whose src only the binary can evaluate
-	evaluated string     // what the binary makes of them
-	project   *Project
-	pos       diag.Pos // of the first service, for what Atlas reports without a place
+	// Goal is what the sources say that the files must come to, or nil. Where
+	// files say how a service comes about, its sources say what it must be.
+	Goal *Blueprint
+
+	sources     []source
+	described   []source     // of services that files make
+	directories []*Directory // of those services
+	migrations  []*Migration // of all directories, each in its order
+	runs        []FileRun    // what is run of them, where that is not what a new schema runs
+	forAtlas    bool         // what its HCL says is the Atlas binary's business
+	external    []*Service   // those whose src only the binary can evaluate
+	evaluated   string       // what the binary makes of them
+	project     *Project
+	pos         diag.Pos // of the first service, for what Atlas reports without a place
 }
 
 type source struct {
@@ -66,7 +74,7 @@ func (p *Project) blueprint(services []string, shared []*Blueprint, vars map[str
 	b := &Blueprint{Services: services, Vars: vars, Shared: shared, Schema: schema, pos: at, forAtlas: p.forAtlas, project: p}
 	seen := make(map[string]bool)
 	for _, s := range shared {
-		for _, src := range s.sources {
+		for _, src := range slices.Concat(s.sources, s.described) {
 			seen[src.path] = true
 		}
 	}
@@ -80,6 +88,7 @@ func (p *Project) blueprint(services []string, shared []*Blueprint, vars map[str
 	}
 	if !diags.HasErrors() {
 		b.checkVars(&diags, at)
+		b.resolveMigrations(&diags)
 		b.Digest = b.digest()
 	}
 	return b, diags.Err()
@@ -106,7 +115,32 @@ func (b *Blueprint) add(diags *diag.List, s *Service, seen map[string]bool) {
 			diags.Errorf(diag.Pos{File: path}, "unreadable-file", "cannot read a source of service %q: %s", s.Name, reason(err))
 			continue
 		}
-		b.sources = append(b.sources, source{path: path, data: data})
+		if s.Migrations != nil {
+			b.described = append(b.described, source{path: path, data: data})
+		} else {
+			b.sources = append(b.sources, source{path: path, data: data})
+		}
+	}
+	if s.Migrations != nil {
+		b.directories = append(b.directories, s.Migrations)
+	}
+}
+
+// resolveMigrations reads the migrations for the blueprint's variables.
+func (b *Blueprint) resolveMigrations(diags *diag.List) {
+	history := false
+	for _, d := range b.directories {
+		if d.History == HistoryFlyway && history {
+			diags.Errorf(d.Pos, "one-history", "two services of one schema cannot share Flyway's table")
+		}
+		history = history || d.History == HistoryFlyway
+		b.migrations = append(b.migrations, d.migrations(diags, b.Vars)...)
+	}
+	if len(b.described) > 0 && len(b.directories) > 0 {
+		goal := *b
+		goal.sources, goal.described, goal.directories, goal.migrations = slices.Concat(b.sources, b.described), nil, nil, nil
+		goal.Digest = goal.digest()
+		b.Goal = &goal
 	}
 }
 
@@ -117,7 +151,10 @@ func (b *Blueprint) checkVars(diags *diag.List, at diag.Pos) {
 		return
 	}
 	var declared []string
-	for _, src := range b.sources {
+	for _, d := range b.directories {
+		declared = append(declared, d.placeholdersOf()...)
+	}
+	for _, src := range slices.Concat(b.sources, b.described) {
 		file, _ := hclsyntax.ParseConfig(src.data, src.path, hcl.InitialPos)
 		if body, ok := file.Body.(*hclsyntax.Body); ok && isHCL(src.path) {
 			for _, block := range body.Blocks {
@@ -149,6 +186,7 @@ func (b *Blueprint) digest() string {
 	if len(b.external) > 0 {
 		field(b.evaluated)
 	}
+	b.hashMigrations(field)
 	fmt.Fprintf(h, "%+v\n", b.Diff)
 	for _, s := range b.Shared {
 		field(s.Digest)
@@ -163,6 +201,19 @@ func (b *Blueprint) hashSources(h io.Writer) {
 	}
 }
 
+func (b *Blueprint) hashMigrations(field func(string)) {
+	for _, d := range b.directories {
+		field(fmt.Sprintf("migrations %q %s %s %s %q", d.Service, d.Format, d.History, d.Order, d.Baseline))
+	}
+	for _, m := range b.migrations {
+		field(fmt.Sprintf("migration %q %q %v", m.Service, m.Script, m.Transactional))
+		field(m.text)
+	}
+	if b.Goal != nil {
+		field(b.Goal.Digest)
+	}
+}
+
 // Files returns the paths of every file that the blueprint was read from, those
 // of its shared services included.
 func (b *Blueprint) Files() []string {
@@ -170,8 +221,11 @@ func (b *Blueprint) Files() []string {
 	for _, s := range b.Shared {
 		out = append(out, s.Files()...)
 	}
-	for _, s := range b.sources {
+	for _, s := range slices.Concat(b.sources, b.described) {
 		out = append(out, s.path)
+	}
+	for _, d := range b.directories {
+		out = append(out, d.paths()...)
 	}
 	return out
 }
@@ -197,7 +251,11 @@ func (b *Blueprint) CheckNative() error {
 	var diags diag.List
 	_, hcl := b.evaluate(name, nil)
 	_, sql := b.sqlStatements()
-	for _, err := range []error{hcl, sql} {
+	wrong := []error{hcl, sql}
+	if b.Goal != nil {
+		wrong = append(wrong, b.Goal.Check())
+	}
+	for _, err := range wrong {
 		var list diag.List
 		if errors.As(err, &list) {
 			diags = append(diags, list...)
@@ -278,6 +336,7 @@ func (b *Blueprint) sharedSources() []source {
 	var out []source
 	for _, s := range b.Shared {
 		out = append(out, s.sources...)
+		out = append(out, s.described...)
 	}
 	return out
 }

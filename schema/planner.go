@@ -17,6 +17,8 @@ type Compiled struct {
 	Create      []Statement `json:"create"` // CREATE SCHEMA first; templates, in which shared schemas are marks too
 	Lines       []Line      `json:"lines"`
 	Shared      []string    `json:"shared"` // the shared schemas that it may refer to
+
+	Files []CompiledFile `json:"files,omitempty"` // the migrations among the statements
 }
 
 // Statements returns the statements that create the schema, as plans hold them.
@@ -41,6 +43,9 @@ type Transition struct {
 	// PostgreSQL prints in the blueprint's words only when it has read what it
 	// prints now. There is nothing to do then; what changes later brings it along.
 	Reprinted bool
+
+	Files     []FileRun // the migrations among Statements
+	AsApplied bool      // the schema was just what the migrations behind it have made
 }
 
 // A Planner compiles blueprints and plans transitions. It is safe for
@@ -100,14 +105,17 @@ func (p *Planner) Compile(ctx context.Context, b *Blueprint) (*Compiled, error) 
 		return nil, err
 	}
 	statements = slices.Concat(statements, completed, settled)
-	lines, err := bench.lines(ctx)
-	if err != nil {
-		return nil, err
-	}
 	c := &Compiled{
-		Digest: b.Digest, Schema: b.Schema, Fingerprint: FingerprintOf(lines), Lines: lines,
+		Digest: b.Digest, Schema: b.Schema,
 		Create: mapStatements(statements, func(sql string) string { return templateOf(sql, bench) }),
 	}
+	if err := bench.migrate(ctx, b, c); err != nil {
+		return nil, err
+	}
+	if c.Lines, err = bench.lines(ctx); err != nil {
+		return nil, err
+	}
+	c.Fingerprint = FingerprintOf(c.Lines)
 	for _, s := range b.Shared {
 		c.Shared = append(c.Shared, s.Schema)
 	}
@@ -147,6 +155,7 @@ func (p *Planner) bench(ctx context.Context, b *Blueprint) (*Bench, error) {
 	if err != nil {
 		return nil, errors.Join(err, wb.Close())
 	}
+	bench.own = b.Schema
 	return bench, nil
 }
 
@@ -195,7 +204,7 @@ func (p *Planner) thatMakes(f Fingerprint) *Compiled {
 func (b *Bench) copyKnown(ctx context.Context, c *Compiled) (exact bool, err error) {
 	var create []string
 	for _, s := range c.Create {
-		create = append(create, inTransaction(s.mapSQL(func(sql string) string { return onBench(sql, b.Schema, b) })))
+		create = append(create, inTransaction(b.statement(s, b.Schema)))
 	}
 	if err := b.enter(ctx, b.Schema); err != nil {
 		return false, err

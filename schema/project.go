@@ -30,14 +30,15 @@ type Project struct {
 
 // A Service is an env of atlas.hcl.
 type Service struct {
-	Name    string
-	URL     string   // the database to use where nothing else names one; may be empty
-	Dev     string   // the URL of a dev database for the workbench; may be empty
-	Sources []string // paths of the .hcl and .sql files, absolute or relative as the project's own path is
-	Paths   []string // what src names, files and folders, whether they are there or not
-	Diff    DiffPolicy
-	Lint    LintPolicy
-	Pos     diag.Pos
+	Name       string
+	URL        string   // the database to use where nothing else names one; may be empty
+	Dev        string   // the URL of a dev database for the workbench; may be empty
+	Sources    []string // paths of the .hcl and .sql files, absolute or relative as the project's own path is
+	Paths      []string // what src names, files and folders, whether they are there or not
+	Diff       DiffPolicy
+	Lint       LintPolicy
+	Pos        diag.Pos
+	Migrations *Directory // how the schema comes about, where that is told by files; then Sources, if any, say what it must be
 	// Needs is what the native engine does not understand of the env: then it
 	// takes the Atlas binary. See ReadProject.
 	Needs diag.List
@@ -120,16 +121,17 @@ type projectSpec struct {
 }
 
 type envSpec struct {
-	Name string    `spec:",name"`
-	URL  string    `spec:"url"`
-	Dev  string    `spec:"dev"`
-	Diff *diffSpec `spec:"diff"`
-	Lint *lintSpec `spec:"lint"`
+	Name      string         `spec:",name"`
+	URL       string         `spec:"url"`
+	Dev       string         `spec:"dev"`
+	Diff      *diffSpec      `spec:"diff"`
+	Lint      *lintSpec      `spec:"lint"`
+	Migration *migrationSpec `spec:"migration"`
 	schemahcl.DefaultExtension
 }
 
 func projectState(getenv func(string) string) *schemahcl.State {
-	return schemahcl.New(schemahcl.WithFunctions(map[string]function.Function{
+	return schemahcl.New(append(migrationWords(), schemahcl.WithFunctions(map[string]function.Function{
 		"getenv": function.New(&function.Spec{
 			Params: []function.Parameter{{Name: "name", Type: cty.String}},
 			Type:   function.StaticReturnType(cty.String),
@@ -137,7 +139,7 @@ func projectState(getenv func(string) string) *schemahcl.State {
 				return cty.StringVal(getenv(args[0].AsString())), nil
 			},
 		}),
-	}))
+	}))...)
 }
 
 func (e *envSpec) service(diags *diag.List, dir string, block *hclsyntax.Block, doc projectSpec) *Service {
@@ -156,7 +158,11 @@ func (e *envSpec) service(diags *diag.List, dir string, block *hclsyntax.Block, 
 		diags.Errorf(posOf(block.Body.Attributes["dev"].Range()), "unsupported-dev", "env %q: a dev database in Docker is started by the Atlas CLI only", e.Name)
 		diags.Hintf(`use the URL of a running PostgreSQL, or leave it empty: dev = getenv("ATLAS_DEV_URL")`)
 	}
+	e.readMigrations(diags, s, dir, block)
 	src, ok := e.Attr("src")
+	if !ok && s.Migrations != nil {
+		return s
+	}
 	if !ok {
 		diags.Errorf(s.Pos, "missing-src", "env %q has no src", e.Name)
 		diags.Hintf(`say where its schema is: src = ["file://schema/%s"]`, e.Name)
@@ -258,13 +264,15 @@ func checkEnv(diags *diag.List, b *hclsyntax.Block, envs map[string]*hclsyntax.B
 		diags.Hintf("also defined at %s", posOf(twin.DefRange()))
 	}
 	envs[name] = b
-	allow(diags, "env "+name, b.Body, []string{"src", "url", "dev"}, []string{"diff", "lint"})
+	allow(diags, "env "+name, b.Body, []string{"src", "url", "dev"}, []string{"diff", "lint", "migration"})
 	for _, b := range b.Body.Blocks {
 		switch b.Type {
 		case "diff":
 			checkDiff(diags, b)
 		case "lint":
 			checkLint(diags, b)
+		case "migration":
+			checkMigration(diags, name, b)
 		}
 	}
 }

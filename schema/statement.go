@@ -18,13 +18,15 @@ type Statement struct {
 	Named         bool     `json:"named,omitempty"`   // its templates have the marks of Names besides {schema}
 }
 
-// Names are what the marks of a statement stand for.
+// Names are what the marks of a statement stand for. {name} is Schema as it is,
+// without quotes.
 type Names struct {
 	Schema string // {schema}: what the target's schema is called when the step is done
 	From   string // {from}: what it is called before
 
-	Role     string // {role}: the role of the tenant's own, or ""
-	FromRole string // {from_role}: what that is called before
+	Role           string // {role}: the role of the tenant's own, or ""
+	FromRole       string // {from_role}: what that is called before
+	User, Database string // {user}, {database}: who connects to what, for placeholders of migrations
 }
 
 // With returns the statement with every mark but {schema} replaced by names.
@@ -32,20 +34,13 @@ func (s Statement) With(n Names) Statement {
 	if !s.Named {
 		return s
 	}
-	var pairs []string
-	for mark, name := range map[string]string{"{from}": n.From, "{role}": n.Role, "{from_role}": n.FromRole} {
-		pairs = append(pairs, "{"+mark+"}", mark)
-		if name != "" {
-			pairs = append(pairs, mark, QuoteIdent(name))
-		}
-	}
-	return s.mapSQL(strings.NewReplacer(pairs...).Replace)
+	return s.mapSQL(n.marks().Replace)
 }
 
 // Escape returns text that stands for itself in the template of a statement that
 // is Named, whatever it looks like.
 func Escape(text string) string {
-	return strings.NewReplacer(schemaMark, "{"+schemaMark+"}", "{from}", "{{from}}", "{role}", "{{role}}", "{from_role}", "{{from_role}}").Replace(text)
+	return strings.NewReplacer(schemaMark, "{"+schemaMark+"}").Replace(escapeMarks(text))
 }
 
 // In returns the statement's SQL for a target of those names.

@@ -33,6 +33,8 @@ type Bench struct {
 	Schema string            // the scratch name of the schema being worked on
 	Shared map[string]string // the scratch name of each shared service's schema
 
+	names   Names  // who works on the bench, and in which database
+	own     string // the name of the shared service whose schema it is, else ""
 	nonce   string
 	written bool              // shared schemas have their real names
 	shared  []*Compiled       // what the shared schemas were built from
@@ -57,6 +59,9 @@ func layOut(ctx context.Context, wb Workbench, nonce string, shared []*Compiled)
 func (b *Bench) Elsewhere(ctx context.Context, wb Workbench) (*Bench, error) {
 	out := *b
 	out.Workbench, out.Shared, out.printed, out.known = wb, make(map[string]string), make(map[string]string), nil
+	if err := out.ask(ctx); err != nil {
+		return nil, err
+	}
 	return &out, out.buildShared(ctx)
 }
 
@@ -78,6 +83,21 @@ func (b *Bench) buildShared(ctx context.Context) error {
 	return nil
 }
 
+// ask asks who works on the bench, and in which database.
+func (b *Bench) ask(ctx context.Context) error {
+	rows, err := b.QueryContext(ctx, "SELECT current_user::text, current_database()::text")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := rows.Scan(&b.names.User, &b.names.Database); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
 // print returns an identifier as PostgreSQL prints it: quoted where it must be.
 func (b *Bench) print(ctx context.Context, ident string) (printed string, err error) {
 	rows, err := b.QueryContext(ctx, "SELECT quote_ident($1)", ident)
@@ -95,7 +115,18 @@ func (b *Bench) print(ctx context.Context, ident string) (printed string, err er
 
 // build runs compiled statements for a schema of that name.
 func (b *Bench) build(ctx context.Context, schema string, create []Statement) error {
-	return b.run(ctx, schema, mapStatements(create, func(sql string) string { return onBench(sql, schema, b) }))
+	var all []Statement
+	for _, s := range create {
+		all = append(all, b.statement(s, schema))
+	}
+	return b.run(ctx, schema, all)
+}
+
+// statement turns a template into a statement for a schema of that name.
+func (b *Bench) statement(s Statement, schema string) Statement {
+	n := b.names
+	n.Schema, n.From = schema, schema
+	return s.With(n).mapSQL(func(sql string) string { return onBench(sql, schema, b) })
 }
 
 // run runs statements in order, as they are; only the CONCURRENTLY of those

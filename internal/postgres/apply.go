@@ -18,6 +18,9 @@ import (
 // ApplyStep implements reconcile.Database. A step whose statements all run in a
 // transaction costs one round trip. Others go part by part.
 func (db *DB) ApplyStep(ctx context.Context, w reconcile.Work) error {
+	if len(w.Files) > 0 {
+		return db.applyFiles(ctx, w)
+	}
 	parts := inParts(w.Statements)
 	switch {
 	case len(parts) > 1 || len(parts) == 1 && !parts[0][0].Transactional:
@@ -169,23 +172,28 @@ func (t *transaction) enter() {
 // refuseRows refuses statements that would destroy data, where they may only run
 // if there is none. It locks what they drop first, so that no row comes between.
 func (t *transaction) refuseRows() {
+	for _, s := range t.statements {
+		t.refuseIf(s)
+	}
+}
+
+// refuseIf refuses one statement where it would destroy data and may not.
+func (t *transaction) refuseIf(s schema.Statement) {
 	if !t.OnlyIfEmpty {
 		return
 	}
-	for _, s := range t.statements {
-		for _, h := range s.Hazards {
-			if h.Code != schema.HazardDestructive || h.Table == "" {
-				continue
-			}
-			table, column := schema.Render(h.Table, t.Target.Schema), schema.Render(h.Column, t.Target.Schema)
-			where := ""
-			if column != "" {
-				where = " WHERE " + column + " IS NOT NULL"
-			}
-			t.batch.Queue("LOCK TABLE " + table + " IN ACCESS EXCLUSIVE MODE")
-			t.refusals[t.batch.Len()] = h
-			t.batch.Queue("SELECT " + t.db.functions.name("refuse") + "(EXISTS (SELECT FROM " + table + where + "))")
+	for _, h := range s.Hazards {
+		if h.Code != schema.HazardDestructive || h.Table == "" {
+			continue
 		}
+		table, column := schema.Render(h.Table, t.Target.Schema), schema.Render(h.Column, t.Target.Schema)
+		where := ""
+		if column != "" {
+			where = " WHERE " + column + " IS NOT NULL"
+		}
+		t.batch.Queue("LOCK TABLE " + table + " IN ACCESS EXCLUSIVE MODE")
+		t.refusals[t.batch.Len()] = h
+		t.batch.Queue("SELECT " + t.db.functions.name("refuse") + "(EXISTS (SELECT FROM " + table + where + "))")
 	}
 }
 
@@ -229,6 +237,7 @@ func (t *transaction) leave(result *string) {
 	}
 	if t.At != "" {
 		t.batch.Queue(moveRecord, t.At, r.Schema)
+		t.batch.Queue(moveMigrations, t.At, r.Schema)
 	}
 	t.batch.Queue(upsert, recordArgs(t.Run, r)...)
 	if want == "" {

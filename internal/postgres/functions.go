@@ -17,6 +17,7 @@ import (
 //	weigh_…  what some relations add to their schema's token
 //	hash_…   the hash of some relations' lines
 //	enter_…  takes the target's lock and makes sure that it is what the step starts from
+//	follow_… takes the lock again, and makes sure that nobody else was there meanwhile
 //	refuse_… refuses where what a statement would destroy holds data
 //	leave_…  makes sure that it is what was proven, and records it
 
@@ -36,7 +37,7 @@ type functions struct {
 }
 
 func functionsFor(version int) functions {
-	text := strings.Join([]string{lookFunction(version), weighFunction, hashFunction(version), enterFunction, refuseFunction, leaveFunction}, ";\n")
+	text := strings.Join([]string{lookFunction(version), weighFunction, hashFunction(version), enterFunction, refuseFunction, leaveFunction, followFunction}, ";\n")
 	sum := sha256.Sum256([]byte(text))
 	return functions{suffix: hex.EncodeToString(sum[:4]), text: text}
 }

@@ -53,6 +53,9 @@ const moveRecord = "UPDATE tenantry.target SET schema = $2 WHERE schema = $1"
 // the history.
 func (db *DB) Forget(ctx context.Context, run reconcile.Run, schemas []string) error {
 	return db.wrap(pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, forgetMigrations, schemas); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, "DELETE FROM tenantry.target WHERE schema = ANY ($1::text[])", schemas)
 		return err
 	}))

@@ -26,7 +26,7 @@ func (db *DB) Observe(ctx context.Context, schemas []string, all bool) (*reconci
 				return err
 			}
 		}
-		if err := readable(ctx, tx, schemas); err != nil {
+		if out.User, out.Database, err = readable(ctx, tx, schemas); err != nil {
 			return err
 		}
 		return db.observe(ctx, tx, schemas, all, out)
@@ -90,16 +90,15 @@ func (db *DB) observe(ctx context.Context, tx pgx.Tx, schemas []string, all bool
 
 // readable makes sure that the role may use every schema that exists. Without
 // USAGE a schema is left out of search_path in silence, and its definitions
-// would be printed differently.
-func readable(ctx context.Context, tx pgx.Tx, schemas []string) error {
-	var role string
+// would be printed differently. It returns who the role is, and in which database.
+func readable(ctx context.Context, tx pgx.Tx, schemas []string) (role, database string, err error) {
 	var closed []string
-	err := tx.QueryRow(ctx, `SELECT current_user, coalesce(array_agg(nspname::text ORDER BY nspname), '{}') FROM pg_namespace
-		WHERE nspname = ANY ($1::text[]) AND NOT has_schema_privilege(oid, 'USAGE')`, schemas).Scan(&role, &closed)
+	err = tx.QueryRow(ctx, `SELECT current_user, current_database(), coalesce(array_agg(nspname::text ORDER BY nspname), '{}') FROM pg_namespace
+		WHERE nspname = ANY ($1::text[]) AND NOT has_schema_privilege(oid, 'USAGE')`, schemas).Scan(&role, &database, &closed)
 	if err != nil || len(closed) == 0 {
-		return err
+		return role, database, err
 	}
-	return fmt.Errorf("the role %s may not read %s: GRANT USAGE ON SCHEMA %s TO %s", role, strings.Join(closed, ", "), schema.QuoteIdent(closed[0]), schema.QuoteIdent(role))
+	return "", "", fmt.Errorf("the role %s may not read %s: GRANT USAGE ON SCHEMA %s TO %s", role, strings.Join(closed, ", "), schema.QuoteIdent(closed[0]), schema.QuoteIdent(role))
 }
 
 // reading runs f in a transaction that sees one moment and changes nothing.

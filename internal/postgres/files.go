@@ -1,0 +1,257 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"tenantry/reconcile"
+	"tenantry/schema"
+)
+
+// A segment is a part of a step with files that is committed as one: a file, with
+// what has to be done before it, or statements that are of no file.
+type segment struct {
+	statements []schema.Statement
+	file       *schema.FileRun
+	own        int // how many of the statements are the file's: the last ones
+}
+
+// together reports whether the segment is one transaction.
+func (s *segment) together() bool {
+	return (s.file == nil || s.file.Migration.Transactional) && !slices.ContainsFunc(s.statements, func(s schema.Statement) bool { return !s.Transactional || s.Alone })
+}
+
+// segmentsOf cuts a step at its files.
+func segmentsOf(w reconcile.Work) (out []segment) {
+	at := 0
+	for i := range w.Files {
+		f := &w.Files[i]
+		if f.Count == 0 {
+			out = append(out, segment{file: f})
+			continue
+		}
+		before, own := w.Statements[at:f.First], w.Statements[f.First:f.First+f.Count]
+		whole := segment{statements: w.Statements[at : f.First+f.Count], file: f, own: f.Count}
+		switch {
+		case len(before) == 0 || whole.together():
+			out = append(out, whole)
+		default:
+			out = append(out, segment{statements: before}, segment{statements: own, file: f, own: f.Count})
+		}
+		at = f.First + f.Count
+	}
+	if at < len(w.Statements) {
+		out = append(out, segment{statements: w.Statements[at:]})
+	}
+	return out
+}
+
+// applyFiles applies a step with files: each is committed with its record. Those
+// that are transactions go in one round trip, as many as follow each other; what
+// stops one stops those after it. Others go statement by statement, each recorded.
+func (db *DB) applyFiles(ctx context.Context, w reconcile.Work) error {
+	segments := segmentsOf(w)
+	for i := 0; i < len(segments); {
+		end := i
+		for end < len(segments) && segments[end].together() {
+			end++
+		}
+		var err error
+		if end > i {
+			err = db.applyTogether(ctx, w, segments[i:end], i == 0, end == len(segments))
+		} else {
+			end = i + 1
+			err = db.applyApart(ctx, w, segments[i], i == 0, end == len(segments))
+		}
+		if err != nil {
+			return err
+		}
+		i = end
+	}
+	return nil
+}
+
+// filesPortion is a portion of a step with files.
+func filesPortion(w reconcile.Work) portion {
+	w.Scope = nil
+	return portion{Work: w, base: &w.Base, want: w.To}
+}
+
+// applyTogether applies segments in one round trip, a transaction each.
+func (db *DB) applyTogether(ctx context.Context, w reconcile.Work, segments []segment, first, last bool) error {
+	p := filesPortion(w)
+	t := newTransaction(db, p)
+	from := make(map[int]schema.Statement) // by the query of the batch
+	var result string
+	for i, s := range segments {
+		if i > 0 {
+			t.begin()
+		}
+		t.come(first && i == 0)
+		for _, stmt := range s.statements {
+			t.refuseIf(stmt)
+			from[t.batch.Len()] = stmt
+			t.batch.Queue(stmt.For(w.Target.Schema))
+		}
+		if s.file != nil {
+			queueMigration(&t.batch, w.Run.ID, w.Target.Schema, w.Names, *s.file, s.file.Begin+s.file.Count)
+		}
+		switch {
+		case last && i == len(segments)-1:
+			t.statements = summaryOf(w)
+			t.leave(&result)
+		case first && i == 0:
+			t.between()
+		}
+		if i < len(segments)-1 {
+			t.batch.Queue("COMMIT")
+		}
+	}
+	failed, err := t.send(ctx)
+	return db.filesError(p, from, failed, err)
+}
+
+// filesError says which statement of which file an error is about.
+func (db *DB) filesError(p portion, from map[int]schema.Statement, failed int, err error) error {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == refusedNotConverged {
+		return &reconcile.NotConvergedError{Key: p.key(db), Want: p.want, Have: refused.Detail}
+	}
+	s, ok := from[failed]
+	if err == nil || !ok {
+		return err
+	}
+	return db.fileError(p, s, err)
+}
+
+// fileError says where a statement that was refused is from.
+func (db *DB) fileError(p portion, s schema.Statement, err error) error {
+	if s.Comment != "" {
+		err = &reconcile.FileError{Where: s.Comment, Err: db.wrap(err)}
+	}
+	return db.statementError(p, s.For(p.Target.Schema), err)
+}
+
+// begin begins another transaction in the same round trip.
+func (t *transaction) begin() {
+	t.batch.Queue("BEGIN")
+	t.batch.Queue("SELECT set_config('lock_timeout', $1, true)", fmt.Sprintf("%dms", t.LockTimeout.Milliseconds()))
+}
+
+// come takes the target's lock, and makes sure of the base, or that nobody else
+// was at the target since this run has begun with it. Of a new schema what was
+// recorded of an earlier one of its name goes.
+func (t *transaction) come(first bool) {
+	if first {
+		t.enter()
+		if t.Base == "" {
+			t.batch.Queue(forgetMigrations, []string{t.Target.Schema})
+		}
+	} else {
+		t.batch.Queue("SELECT "+t.db.functions.name("follow")+"($1, $2)", t.Target.Schema, t.Run.ID)
+	}
+	t.batch.Queue("SET LOCAL search_path = " + schema.QuoteIdent(t.Target.Schema) + ", public")
+}
+
+// between records that a part of the step is done.
+func (t *transaction) between() {
+	r := t.Target
+	r.Status = reconcile.StatusBetween
+	if t.At != "" {
+		t.batch.Queue(moveRecord, t.At, r.Schema)
+		t.batch.Queue(moveMigrations, t.At, r.Schema)
+		t.At = ""
+	}
+	t.batch.Queue(upsertBetween, recordArgs(t.Run, r)...)
+}
+
+// summaryOf is what is kept of a step with files as the change that was made: the
+// files by name, for they are kept elsewhere, and the statements that are of none.
+func summaryOf(w reconcile.Work) (out []schema.Statement) {
+	for _, s := range segmentsOf(w) {
+		out = append(out, s.statements[:len(s.statements)-s.own]...)
+		if s.file != nil {
+			out = append(out, schema.Statement{SQL: "-- " + s.file.Script})
+		}
+	}
+	return out
+}
+
+// applyApart applies a segment statement by statement. A statement that may run in
+// a transaction has one with the record of how far the file has come.
+func (db *DB) applyApart(ctx context.Context, w reconcile.Work, s segment, first, last bool) error {
+	p := filesPortion(w)
+	if first {
+		if err := db.mark(ctx, p, s, true, 0); err != nil {
+			return err
+		}
+	}
+	for i, stmt := range s.statements {
+		if stmt.Transactional {
+			if err := db.runOne(ctx, p, s, stmt, i+1); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := db.pool.Exec(ctx, stmt.For(w.Target.Schema), pgx.QueryExecModeSimpleProtocol); err != nil {
+			return db.fileError(p, stmt, err)
+		}
+		if err := db.mark(ctx, p, s, false, i+1); err != nil {
+			return err
+		}
+	}
+	if !last {
+		return nil
+	}
+	p.base, p.statements, p.At, p.Token = nil, summaryOf(w), "", ""
+	_, err := db.applyInside(ctx, p)
+	return err
+}
+
+// mark records how far a segment has come.
+func (db *DB) mark(ctx context.Context, p portion, s segment, first bool, done int) error {
+	t := newTransaction(db, p)
+	t.come(first)
+	t.progress(s, done)
+	if first {
+		t.between()
+	}
+	_, err := t.send(ctx)
+	return err
+}
+
+// progress queues the record of how many of the segment's statements have run.
+func (t *transaction) progress(s segment, done int) {
+	if s.file != nil {
+		queueMigration(&t.batch, t.Run.ID, t.Target.Schema, t.Names, *s.file, s.file.Begin+done)
+	}
+}
+
+// runOne runs one statement of a segment with its record.
+func (db *DB) runOne(ctx context.Context, p portion, s segment, stmt schema.Statement, done int) error {
+	t := newTransaction(db, p)
+	t.come(false)
+	t.refuseIf(stmt)
+	at := t.batch.Len()
+	t.batch.Queue(stmt.For(p.Target.Schema))
+	t.progress(s, done)
+	failed, err := t.send(ctx)
+	return db.filesError(p, map[int]schema.Statement{at: stmt}, failed, err)
+}
+
+// followFunction takes the target's lock and makes sure that nobody else was at
+// the target since the run has begun with it.
+const followFunction = `CREATE OR REPLACE FUNCTION tenantry.follow_@(one_schema text, our_run text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $follow$
+BEGIN
+	IF NOT pg_try_advisory_xact_lock(hashtextextended('tenantry target ' || one_schema, 0)) THEN
+		RAISE EXCEPTION 'another run is at work on it' USING ERRCODE = '` + refusedBusy + `';
+	END IF;
+	IF NOT EXISTS (SELECT FROM tenantry.target t WHERE t.schema = one_schema AND t.run = our_run AND t.status = 'between') THEN
+		RAISE EXCEPTION 'it is not what the step starts from' USING ERRCODE = '` + refusedStale + `';
+	END IF;
+END$follow$`

@@ -1,0 +1,184 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"tenantry/reconcile"
+	"tenantry/schema"
+)
+
+// migrationTable is the step of the control schema that brought the histories of
+// versioned migrations.
+const migrationTable = `
+CREATE TABLE tenantry.migration (
+	schema text NOT NULL,
+	service text NOT NULL,
+	key text NOT NULL, -- V and the version, R and the description, B and the version
+	script text NOT NULL,
+	version text NOT NULL,
+	description text NOT NULL,
+	type text NOT NULL, -- versioned, repeatable, baseline
+	checksum text NOT NULL,
+	position integer NOT NULL, -- how many of its statements have run
+	done boolean NOT NULL, -- false: it has no transaction of its own, and was begun
+	prefix text NOT NULL, -- a hash of the statements that have run, where it is not done
+	run text NOT NULL,
+	applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	seq bigint GENERATED ALWAYS AS IDENTITY,
+	PRIMARY KEY (schema, service, key)
+);
+COMMENT ON TABLE tenantry.migration IS 'Which files of versioned directories have been applied to which schema.';
+`
+
+const (
+	recordMigration = `INSERT INTO tenantry.migration (schema, service, key, script, version, description, type, checksum, position, done, prefix, run)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+	ON CONFLICT (schema, service, key) DO UPDATE SET script = excluded.script, version = excluded.version, description = excluded.description, checksum = excluded.checksum,
+		position = excluded.position, done = excluded.done, prefix = excluded.prefix, run = excluded.run, applied_at = excluded.applied_at`
+	moveMigrations   = "UPDATE tenantry.migration SET schema = $2 WHERE schema = $1"
+	forgetMigrations = "DELETE FROM tenantry.migration WHERE schema = ANY ($1::text[])"
+)
+
+// Applied implements reconcile.Database.
+func (db *DB) Applied(ctx context.Context, schemas []string) (map[string][]schema.Applied, error) {
+	out := make(map[string][]schema.Applied)
+	err := db.reading(ctx, func(tx pgx.Tx) error {
+		var recorded bool
+		if err := tx.QueryRow(ctx, "SELECT to_regclass('tenantry.migration') IS NOT NULL").Scan(&recorded); err != nil {
+			return err
+		}
+		if recorded {
+			if err := ownHistories(ctx, tx, schemas, out); err != nil {
+				return err
+			}
+		}
+		return flywayHistories(ctx, tx, schemas, out)
+	})
+	return out, db.wrap(err)
+}
+
+func ownHistories(ctx context.Context, tx pgx.Tx, schemas []string, out map[string][]schema.Applied) error {
+	rows, err := tx.Query(ctx, `SELECT schema, service, script, version, description, type, checksum, position, done, prefix
+		FROM tenantry.migration WHERE schema = ANY ($1::text[]) ORDER BY schema, applied_at, seq`, schemas)
+	if err != nil {
+		return err
+	}
+	var name string
+	var a schema.Applied
+	_, err = pgx.ForEachRow(rows, []any{&name, &a.Service, &a.Script, &a.Version, &a.Description, &a.Type, &a.Checksum, &a.Position, &a.Done, &a.Prefix}, func() error {
+		out[name] = append(out[name], a)
+		return nil
+	})
+	return err
+}
+
+// flywayTool is Flyway among the tools whose tables are known.
+var flywayTool = tools[slices.IndexFunc(tools, func(t tool) bool { return t.name == "Flyway" })]
+
+// flywayHistories reads Flyway's tables, many in one query.
+func flywayHistories(ctx context.Context, tx pgx.Tx, schemas []string, out map[string][]schema.Applied) error {
+	found, err := flywayTool.find(ctx, tx, schemas)
+	if err != nil {
+		return err
+	}
+	for _, h := range found {
+		if h.Problem != "" {
+			return fmt.Errorf("the history of migrations in %s.%s cannot be read: %s", h.Schema, h.Table, h.Problem)
+		}
+	}
+	for part := range slices.Chunk(found, 100) {
+		var queries []string
+		for _, h := range part {
+			queries = append(queries, "SELECT "+literal(h.Schema)+"::text AS schema, installed_rank, coalesce(version, '')::text, description::text, type::text, script::text, coalesce(checksum::text, ''), success FROM "+
+				schema.QuoteIdent(h.Schema)+"."+schema.QuoteIdent(h.Table))
+		}
+		rows, err := tx.Query(ctx, strings.Join(queries, "\nUNION ALL ")+"\nORDER BY schema, installed_rank")
+		if err != nil {
+			return err
+		}
+		var name, kind string
+		var rank int
+		var a schema.Applied
+		if _, err := pgx.ForEachRow(rows, []any{&name, &rank, &a.Version, &a.Description, &kind, &a.Script, &a.Checksum, &a.Done}, func() error {
+			out[name] = withFlywayRow(out[name], a, kind)
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withFlywayRow adds what a row of Flyway's table says.
+func withFlywayRow(history []schema.Applied, a schema.Applied, kind string) []schema.Applied {
+	a.Foreign, a.Failed = true, !a.Done
+	switch {
+	case kind == "SCHEMA": // Flyway has made the schema
+		return history
+	case kind == "UNDO_SQL" || kind == "DELETE":
+		return slices.DeleteFunc(history, func(o schema.Applied) bool {
+			return o.Foreign && o.Version == a.Version && (a.Version != "" || o.Description == a.Description)
+		})
+	case kind == "BASELINE":
+		a.Type = schema.AppliedMarker
+	case kind == "SQL_BASELINE":
+		a.Type = schema.MigrationBaseline
+	case a.Version == "":
+		a.Type = schema.MigrationRepeatable
+	default:
+		a.Type = schema.MigrationVersioned
+	}
+	return append(history, a)
+}
+
+// queueMigration queues the record of a file of which so many statements have run.
+func queueMigration(batch *pgx.Batch, run, target string, n schema.Names, f schema.FileRun, position int) {
+	m, done := f.Migration, position == f.Begin+f.Count
+	prefix := ""
+	if !done {
+		prefix = m.Prefix(position)
+	}
+	checksum := m.Checksum(n)
+	batch.Queue(recordMigration, target, m.Service, m.Key(), m.Script, m.Version, m.Description, string(m.Type), checksum, position, done, prefix, run)
+	if done && m.Directory.History == schema.HistoryFlyway {
+		queueFlyway(batch, target, m, checksum)
+	}
+}
+
+// queueFlyway queues the row that Flyway would have written.
+func queueFlyway(batch *pgx.Batch, target string, m *schema.Migration, checksum string) {
+	kind, version := "SQL", &m.Version
+	switch m.Type {
+	case schema.MigrationBaseline:
+		kind = "SQL_BASELINE"
+	case schema.MigrationRepeatable:
+		version = nil
+	}
+	sum, _ := strconv.Atoi(checksum) // it is a number, in Flyway's format
+	table := schema.QuoteIdent(target) + "." + schema.QuoteIdent(m.Directory.Table)
+	batch.Queue("INSERT INTO "+table+` (installed_rank, version, description, type, script, checksum, installed_by, execution_time, success)
+		SELECT coalesce(max(installed_rank), 0) + 1, $1::text, $2::text, $3::text, $4::text, $5::integer, current_user, (extract(epoch FROM clock_timestamp() - now()) * 1000)::integer, true FROM `+table,
+		version, m.Description, kind, m.Script, sum)
+}
+
+// Learn implements reconcile.Database.
+func (db *DB) Learn(ctx context.Context, run reconcile.Run, learned []reconcile.Learned) error {
+	for part := range slices.Chunk(learned, 100) {
+		batch := &pgx.Batch{}
+		for _, l := range part {
+			for _, f := range l.Files {
+				queueMigration(batch, run.ID, l.Target.Schema, l.Names, f, f.Begin+f.Count)
+			}
+		}
+		if err := db.pool.SendBatch(ctx, batch).Close(); err != nil {
+			return db.wrap(err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,345 @@
+package schema
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"tenantry/internal/diag"
+)
+
+// A CompiledFile is one migration of what was compiled.
+type CompiledFile struct {
+	Key         string      `json:"key"`   // of the service and the file
+	First       int         `json:"first"` // its first statement
+	Count       int         `json:"count"`
+	Fingerprint Fingerprint `json:"fingerprint"` // of what there was when it had run
+}
+
+func fileKey(m *Migration) string { return m.Service + "/" + m.key() }
+
+// initial returns what a new schema runs of the files.
+func (b *Blueprint) initial() []FileRun {
+	if b.runs != nil {
+		return b.runs
+	}
+	runs, _ := b.Pending(nil, Names{}) // a schema without a history is at odds with nothing
+	return runs
+}
+
+// migrate runs a blueprint's migrations on the bench and adds them to what was
+// compiled of it. What does not work is a diag.List.
+func (b *Bench) migrate(ctx context.Context, blueprint *Blueprint, c *Compiled) error {
+	if table := blueprint.FlywayHistory(); table != "" {
+		for _, s := range flywayTable(table) {
+			c.Create = append(c.Create, s)
+			if err := b.run(ctx, b.Schema, []Statement{b.statement(s, b.Schema)}); err != nil {
+				return err
+			}
+		}
+	}
+	for _, r := range blueprint.initial() {
+		statements := b.templates(r)
+		if err := b.runFile(ctx, r, statements); err != nil {
+			return err
+		}
+		lines, err := b.lines(ctx)
+		if err != nil {
+			return err
+		}
+		c.Files = append(c.Files, CompiledFile{Key: fileKey(r.Migration), First: len(c.Create), Count: len(statements), Fingerprint: FingerprintOf(lines)})
+		c.Create = append(c.Create, statements...)
+	}
+	return nil
+}
+
+// templates returns the statements of a run of a file as templates, in which
+// shared schemas are marks too.
+func (b *Bench) templates(r FileRun) []Statement {
+	m := r.Migration
+	var out []Statement
+	for _, s := range m.statements[r.Begin : r.Begin+r.Count] {
+		sql := b.sharedOnBench(s.SQL)
+		if b.own != "" { // a shared service's own name for itself
+			sql = replaceQualifier(sql, b.own, b.Schema)
+		}
+		sql = templateOf(sql, b)
+		if !s.Transactional {
+			sql = qualified(sql)
+		}
+		s.SQL = sql
+		out = append(out, s)
+	}
+	return out
+}
+
+// runFile runs the statements of a file on the bench.
+func (b *Bench) runFile(ctx context.Context, r FileRun, templates []Statement) error {
+	var all []Statement
+	for _, s := range templates {
+		all = append(all, b.statement(s, b.Schema))
+	}
+	err := b.run(ctx, b.Schema, all)
+	var failed *StatementError
+	if !errors.As(err, &failed) || ctx.Err() != nil {
+		return err
+	}
+	m, line := r.Migration, 0
+	for i, s := range all {
+		if s.SQL == failed.Statement.SQL {
+			line = m.lines[r.Begin+i]
+			break
+		}
+	}
+	var diags diag.List
+	diags.Errorf(m.pos(line), "migration-fails", "%s", b.said(failed.Err))
+	return diags.Err()
+}
+
+// flywayTable returns the statements that make Flyway's table as Flyway does.
+func flywayTable(table string) []Statement {
+	name := schemaMark + "." + QuoteIdent(table)
+	sql := []string{
+		"CREATE TABLE " + name + ` (
+    "installed_rank" INT NOT NULL,
+    "version" VARCHAR(50),
+    "description" VARCHAR(200) NOT NULL,
+    "type" VARCHAR(20) NOT NULL,
+    "script" VARCHAR(1000) NOT NULL,
+    "checksum" INTEGER,
+    "installed_by" VARCHAR(100) NOT NULL,
+    "installed_on" TIMESTAMP NOT NULL DEFAULT now(),
+    "execution_time" INTEGER NOT NULL,
+    "success" BOOLEAN NOT NULL,
+    CONSTRAINT ` + QuoteIdent(table+"_pk") + ` PRIMARY KEY ("installed_rank")
+)`,
+		"CREATE INDEX " + QuoteIdent(table+"_s_idx") + " ON " + name + ` ("success")`,
+	}
+	var out []Statement
+	for _, s := range sql {
+		out = append(out, Statement{SQL: s, Comment: "Flyway's history", Transactional: true, Hazards: []Hazard{}})
+	}
+	return out
+}
+
+// Creation returns what the files' runs are among the statements that create a
+// schema.
+func (c *Compiled) Creation(b *Blueprint) []FileRun {
+	var out []FileRun
+	runs := b.initial()
+	for i, f := range c.Files {
+		r := runs[i]
+		r.First = f.First
+		out = append(out, r)
+	}
+	return out
+}
+
+// Stage returns the runs after which there was just that structure, the longest
+// of them: what a schema without a history must have behind it.
+func (c *Compiled) Stage(b *Blueprint, f Fingerprint) (runs []FileRun, ok bool) {
+	for i, file := range c.Files {
+		if file.Fingerprint == f {
+			runs, ok = b.initial()[:i+1], true
+		}
+	}
+	return runs, ok
+}
+
+// has reports whether what was compiled is made of just those migrations.
+func (c *Compiled) has(applied []Applied) bool {
+	keys := make(map[string]bool)
+	for _, f := range c.Files {
+		keys[f.Key] = true
+	}
+	seen := make(map[string]bool)
+	for _, a := range applied {
+		key := a.Service + "/" + a.key()
+		if a.Service == "" || !a.Done || !keys[key] {
+			return false
+		}
+		seen[key] = true
+	}
+	return len(seen) == len(keys)
+}
+
+// Migrate plans what leads a schema that holds the lines from, and has those
+// migrations behind it, to the blueprint: first whatever brings it to what they
+// have made, should it have drifted from that; then the pending files, as they
+// are; then what may be left. last is what it was last brought to, or nil.
+func (p *Planner) Migrate(ctx context.Context, b *Blueprint, from []Line, last *Compiled, applied []Applied, pending []FileRun, n Names) (*Transition, error) {
+	to, err := p.Compile(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	m := &migrating{Planner: p, blueprint: b, to: to, names: n}
+	if last != nil {
+		m.made = last.Lines
+	}
+	if err := m.begin(ctx, from, last, applied); err != nil {
+		return nil, err
+	}
+	if err := m.files(ctx, pending); err != nil {
+		return nil, err
+	}
+	return &m.out, m.rest(ctx)
+}
+
+// migrating is one Migrate.
+type migrating struct {
+	*Planner
+	blueprint *Blueprint
+	to, base  *Compiled
+	made      []Line
+	names     Names
+	out       Transition
+	lines     []Line // what the schema holds at this point
+	unmanaged []Line
+}
+
+// begin finds, or makes, what the schema is before the pending files.
+func (m *migrating) begin(ctx context.Context, from []Line, last *Compiled, applied []Applied) (err error) {
+	m.lines = from
+	if table := m.blueprint.FlywayHistory(); table != "" && !containsKey(from, Line{Kind: KindMigrationHistory, Name: table}) {
+		m.out.Statements = append(m.out.Statements, flywayTable(table)...)
+		for _, l := range m.to.Lines {
+			if l.Kind == KindMigrationHistory {
+				m.lines = append(slices.Clone(from), l)
+			}
+		}
+	}
+	is := FingerprintOf(m.lines)
+	if last != nil && last.Fingerprint == is && last.has(applied) {
+		m.base, m.out.AsApplied = last, true
+		return nil
+	}
+	at := m.blueprint.At(applied, m.names)
+	if m.base, err = m.Compile(ctx, at); err != nil {
+		return err
+	}
+	if m.base.Fingerprint == is {
+		m.out.AsApplied = true
+		return nil
+	}
+	heal, err := m.Plan(ctx, at, m.lines, m.made)
+	if err != nil {
+		return err
+	}
+	m.add(heal)
+	m.out.Unplanned = heal.Unplanned
+	return nil
+}
+
+// add adds a transition that leads on from where the schema is.
+func (m *migrating) add(t *Transition) {
+	m.out.Statements = append(m.out.Statements, t.Statements...)
+	m.out.Kept, m.out.Reprinted = t.Kept, t.Reprinted
+	m.lines, m.unmanaged = t.Lines, t.Unmanaged
+}
+
+// files runs the pending files on a bench that holds what the schema is made of.
+func (m *migrating) files(ctx context.Context, pending []FileRun) error {
+	if len(pending) == 0 {
+		return nil
+	}
+	bench, err := m.bench(ctx, m.blueprint)
+	if err != nil {
+		return err
+	}
+	defer bench.Close()
+	if err := bench.build(ctx, bench.Schema, m.base.Create); err != nil {
+		return err
+	}
+	before, err := bench.lines(ctx)
+	if err != nil {
+		return err
+	}
+	f := factsOf(before, m.to.Lines)
+	for _, r := range pending {
+		templates := bench.templates(r)
+		if err := bench.runFile(ctx, r, templates); err != nil {
+			return err
+		}
+		r.First = len(m.out.Statements)
+		m.out.Files = append(m.out.Files, r)
+		for _, s := range templates {
+			s.SQL = resolveShared(s.SQL, m.to.Shared)
+			s.Hazards = f.ofFile(s.SQL)
+			m.out.Statements = append(m.out.Statements, s)
+		}
+	}
+	after, err := bench.lines(ctx)
+	if err != nil {
+		return err
+	}
+	m.lines = withOthers(after, m.lines, before)
+	return nil
+}
+
+// Missing returns the statements that lead from what the blueprint's files make to
+// what its sources say: none where they agree.
+func (p *Planner) Missing(ctx context.Context, b *Blueprint, c *Compiled) ([]Statement, error) {
+	goal, err := p.Compile(ctx, b.Goal)
+	if err != nil {
+		return nil, err
+	}
+	if len(b.Goal.Compare(c.Lines, goal.Lines, nil).Differing) == 0 {
+		return nil, nil
+	}
+	t, err := p.Plan(ctx, b.Goal, c.Lines, nil)
+	if err != nil {
+		return nil, err
+	}
+	return t.Statements, nil
+}
+
+// withOthers adds to what a bench holds now those lines of a schema that the
+// bench had not before.
+func withOthers(after, schema, before []Line) []Line {
+	out := slices.Clone(after)
+	for _, l := range schema {
+		if !containsKey(before, l) && !containsKey(after, l) {
+			out = append(out, l)
+		}
+	}
+	SortLines(out)
+	return out
+}
+
+// ofFile returns what is dangerous about a statement of a file. What it says of
+// rows is meant as it stands; only what drops or empties is destructive.
+func (f facts) ofFile(sql string) []Hazard {
+	c := commandOf(sql)
+	f.note(c)
+	hazards := append([]Hazard{}, f.hazards(c)...)
+	t := clause(tokensOf(sql))
+	_, deletes := t.starts("DELETE")
+	_, updates := t.starts("UPDATE")
+	_, merges := t.starts("MERGE")
+	if c.verb == "" && !updates && !merges && !(deletes && t.has("WHERE")) {
+		hazards = append(hazards, StatementOf(sql).Hazards...)
+	}
+	for i := range hazards {
+		hazards[i].Probe, hazards[i].Fails = "", "" // earlier files change what it would ask
+		hazards[i].Message = strings.ReplaceAll(hazards[i].Message, schemaMark+".", "")
+	}
+	return hazards
+}
+
+// rest plans what is left once the files have run.
+func (m *migrating) rest(ctx context.Context) error {
+	defer func() { m.out.To, m.out.Unmanaged = FingerprintOf(m.lines), m.unmanaged }()
+	m.out.Lines = m.lines
+	if FingerprintOf(m.lines) == m.to.Fingerprint {
+		return nil
+	}
+	rest, err := m.Plan(ctx, m.blueprint, m.lines, m.made)
+	if err != nil {
+		return err
+	}
+	m.out.Unplanned = nil
+	m.add(rest)
+	m.out.Lines, m.out.Unplanned = m.lines, rest.Unplanned
+	return nil
+}

@@ -1,0 +1,113 @@
+package schema
+
+import (
+	"cmp"
+	"io/fs"
+	"os"
+	slashpath "path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"ariga.io/atlas/sql/migrate"
+	"ariga.io/atlas/sql/sqltool"
+
+	"tenantry/internal/diag"
+)
+
+// Limits of how Atlas's library, v1.3.0, reads the directories of other tools,
+// and how each is met. Each has a test named TestAtlasStill… that fails when the
+// limit is gone.
+
+// flywayFiles reads the migrations of a folder in Flyway's format, of which those
+// are the baselines. The limits: the library leaves out every version that a
+// baseline stands for, which schemas that have begun without it still need, and
+// it compares versions with a baseline's as text, so that 9 comes after 10. So it
+// sees the folder without baselines, and each baseline alone.
+func flywayFiles(dir string, baselines []string) ([]migrate.File, error) {
+	out, err := (&sqltool.FlywayDir{FS: some{os.DirFS(dir), func(name string) bool { return !slices.Contains(baselines, name) }}}).Files()
+	for _, b := range baselines {
+		alone, failed := (&sqltool.FlywayDir{FS: some{os.DirFS(dir), func(name string) bool { return name == b }}}).Files()
+		out, err = append(out, alone...), cmp.Or(err, failed)
+	}
+	return out, err
+}
+
+// some is those files of a file system that are kept, and all its folders.
+type some struct {
+	fs.FS
+	keep func(name string) bool
+}
+
+// ReadDir implements fs.ReadDirFS.
+func (s some) ReadDir(name string) ([]fs.DirEntry, error) {
+	entries, err := fs.ReadDir(s.FS, name)
+	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return !e.IsDir() && !s.keep(slashpath.Join(name, e.Name())) }), err
+}
+
+// gooseWord matches what the library takes for a directive of goose wherever it
+// stands.
+var gooseWord = regexp.MustCompile(`(Do|Statement)(wn|Begin|End)`)
+
+// gooseStatements cuts a file in goose's format into statements. The limit: the
+// library leaves out every line that has "Down", "StatementBegin" or
+// "StatementEnd" anywhere in it. They are broken up while it reads.
+func gooseStatements(name, text string) ([]*migrate.Stmt, error) {
+	const wedge = "\x01"
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "-- +goose") {
+			line = gooseWord.ReplaceAllString(line, "${1}"+wedge+"${2}")
+		}
+		b.WriteString(line)
+	}
+	stmts, err := (&sqltool.GooseFile{LocalFile: migrate.NewLocalFile(name, []byte(b.String()))}).StmtDecls()
+	for _, s := range stmts {
+		s.Text = strings.ReplaceAll(s.Text, wedge, "")
+	}
+	return stmts, err
+}
+
+// goose reads the directives that the library reads over.
+func (m *Migration) goose(diags *diag.List) {
+	for line := range strings.Lines(string(m.raw)) {
+		directive, ok := strings.CutPrefix(strings.TrimSpace(line), "-- +goose ")
+		switch {
+		case !ok:
+		case strings.TrimSpace(directive) == "NO TRANSACTION":
+			m.Transactional = false
+		case strings.HasPrefix(directive, "ENVSUB"):
+			diags.Errorf(m.pos(1), "unsupported-directive", "-- +goose %s is not supported", strings.TrimSpace(directive))
+		}
+	}
+}
+
+// liquibaseLine matches the lines that tell Liquibase what to do.
+var liquibaseLine = regexp.MustCompile(`(?im)^--\s*(changeset|preconditions|include|includeAll)\b(.*)$`)
+
+// liquibase refuses what the library reads over. The limit: to it a file of
+// Liquibase is SQL with comments. So a file is applied once and as a whole, and
+// what a changeset says of when and how it is to run would be lost.
+func (m *Migration) liquibase(diags *diag.List) {
+	for _, line := range liquibaseLine.FindAllStringSubmatch(string(m.raw), -1) {
+		if !strings.EqualFold(line[1], "changeset") {
+			diags.Errorf(m.pos(1), "unsupported-changeset", "%s is not supported", strings.TrimSpace(line[0]))
+			continue
+		}
+		for _, f := range strings.Fields(line[2]) {
+			switch key, value, ok := strings.Cut(f, ":"); {
+			case !ok || strings.Contains(line[2], "atlas:"+value) && key == "atlas":
+			case f == "runInTransaction:false":
+				m.Transactional = false
+			case slices.Contains(liquibaseIgnored, key) || f == "dbms:postgresql":
+			case slices.Contains(liquibaseRefused, key):
+				diags.Errorf(m.pos(1), "unsupported-changeset", "%s of a changeset is not supported: a file is applied once, as a whole", f)
+			}
+		}
+	}
+}
+
+var (
+	liquibaseIgnored = []string{"logicalFilePath", "stripComments", "ignore", "failOnError", "runOrder", "created"}
+	liquibaseRefused = []string{"runOnChange", "runAlways", "context", "contextFilter", "labels", "dbms", "splitStatements", "endDelimiter"}
+)
