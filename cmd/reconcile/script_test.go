@@ -64,8 +64,29 @@ func (w withServer) Run() int { return pgtest.Run(w.m) }
 // $DATABASE_URL is an empty database of the script's own; $DB_HOST, $DB_NAME
 // and $DB_USER are its parts. Nothing else of the environment is handed on.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+	scripts := scriptParams(t)
+	scripts.Dir = "testdata/script"
+	testscript.Run(t, scripts)
+}
+
+// Through PgBouncer in transaction mode everything is as it is without.
+func TestScriptsThroughAPooler(t *testing.T) {
+	scripts := scriptParams(t)
+	for _, name := range []string{"destructive", "drift", "history", "if_empty", "lock_timeout", "one_failure", "online", "saved_plan", "shared", "together", "waves"} {
+		scripts.Files = append(scripts.Files, "testdata/script/"+name+".txtar")
+	}
+	scripts.Setup = func(env *testscript.Env) error {
+		if err := setUpScript(env); err != nil {
+			return err
+		}
+		env.Setenv("DATABASE_URL", pgtest.Pooled(env.T().(testing.TB), env.Getenv("DATABASE_URL")))
+		return nil
+	}
+	testscript.Run(t, scripts)
+}
+
+func scriptParams(t *testing.T) testscript.Params {
+	return testscript.Params{
 		WorkdirRoot:         workdirRoot(t),
 		Setup:               setUpScript,
 		RequireUniqueNames:  true,
@@ -77,7 +98,7 @@ func TestScripts(t *testing.T) {
 			"hold": holdVerb, "release": releaseVerb, "await": awaitVerb, "connect": connectVerb,
 			"told": toldVerb, "atlas": atlasVerb, "until": untilVerb, "scrub": scrubVerb, "database": databaseVerb, "terminal": terminalVerb,
 		},
-	})
+	}
 }
 
 // workdirRoot makes a folder that the embedded server's user may enter, which
