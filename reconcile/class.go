@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -180,6 +181,13 @@ func (c *class) take(change *Change, transition *schema.Transition) {
 		online.Statements, c.onlineFor = transition.Online, transition.OnlineFor
 		c.online = &online
 	}
+}
+
+// moved reports whether the class could not be planned because what was observed
+// was no more.
+func (c *class) moved() bool {
+	_, stale := errors.AsType[*StaleError](c.err)
+	return stale
 }
 
 // stepFor returns the step of one of the class's changes.

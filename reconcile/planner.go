@@ -123,31 +123,45 @@ type databasePlan struct {
 	lost    error              // why there is nothing else here
 }
 
+// planDatabase plans for one database. Where another run changes what was
+// observed before it is planned for, it is observed again.
 func (p *Planner) planDatabase(ctx context.Context, desired *Desired, db Database) (*databasePlan, error) {
+	for attempt := 1; ; attempt++ {
+		plan, moved, err := p.planOnce(ctx, desired, db)
+		if err != nil || !moved || attempt == observations || !wait(ctx, attempt, time.Second) {
+			return plan, err
+		}
+	}
+}
+
+// observations is how often a database is observed anew.
+const observations = 8
+
+func (p *Planner) planOnce(ctx context.Context, desired *Desired, db Database) (plan *databasePlan, moved bool, err error) {
 	d := p.of(desired, db)
 	if err := d.observe(ctx); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := d.compile(ctx); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	changes := Diff(d.desired, db.Name(), d.fingerprints, d.observed)
 	if err := d.lookElsewhere(ctx, changes); err != nil {
 		return nil, err
 	}
 	if err := d.lookAtGrants(ctx, changes); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	classes := d.classify(changes)
 	if err := d.planClasses(ctx, classes); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := d.ask(ctx, classes); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	d.collect(changes, classes)
 	d.plan.horizon = d.observed.Horizon
-	return d.plan, nil
+	return d.plan, slices.ContainsFunc(classes, (*class).moved), nil
 }
 
 func (p *Planner) of(desired *Desired, db Database) *databasePlanner {

@@ -16,47 +16,128 @@ import (
 
 	"tenantry/internal/pgtest"
 	"tenantry/internal/postgres"
+	"tenantry/reconcile"
 	"tenantry/schema"
 )
 
-// A rollout over 20 tenants is killed at random moments. After each kill every
-// schema is the old or the new one, or, where the change has a part that cannot
-// run in a transaction, a place between them; the record says which; and the next
-// run converges. $TENANTRY_TEST_KILLS says how often, $TENANTRY_TEST_SEED when.
+// What may befall a rollout, at a random moment of it. After each time every schema
+// is the old or the new one, or, where the change has parts, at a recorded place
+// between them; and the next run converges. $TENANTRY_TEST_KILLS says how often each
+// befalls it, $TENANTRY_TEST_TENANTS how many there are, $TENANTRY_TEST_SEED when.
+
 func TestKilledAtAnyMomentEverySchemaIsWhole(t *testing.T) {
 	t.Parallel()
-	kills, seed := numberFrom("TENANTRY_TEST_KILLS", 6), numberFrom("TENANTRY_TEST_SEED", 1)
-	random := rand.New(rand.NewPCG(uint64(seed), 2))
-	f := newCrashFleet(t)
-	f.write(0)
-	f.mustReconcile()
-	took := time.Second
-	for i := 1; i <= kills; i++ {
-		before := f.fingerprints()
-		f.write(i)
+	f := newCrashFleet(t, pgtest.URL(t))
+	pooled := pgtest.Pooled(t, f.url)
+	f.interrupted(6, func(i int, wait func()) {
 		cmd := f.command()
+		if i%2 == 0 {
+			cmd = f.commandAt(pooled)
+		}
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(random.Int64N(int64(took))))
+		wait()
 		cmd.Process.Kill()
 		cmd.Wait()
-		f.settle()
-		after := f.fingerprints()
-		concurrent := i%3 == 0 // killed while it builds an index, it leaves an invalid one, which no record knows of
-		if !concurrent {
-			f.recordsAgree(fmt.Sprintf("kill %d", i))
+	})
+}
+
+func TestBackendsKilledAndConnectionsCutLeaveEverySchemaWhole(t *testing.T) {
+	t.Parallel()
+	f := newCrashFleet(t, pgtest.URL(t))
+	relay := startRelay(t, f.url)
+	f.interrupted(4, func(i int, wait func()) {
+		strike := relay.cut
+		if i%2 == 0 {
+			strike = f.killBackends
 		}
+		f.struck(f.commandAt(relay.url), wait, strike)
+	})
+}
+
+func TestAServerThatGoesDownLeavesEverySchemaWhole(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Server(t)
+	f := newCrashFleet(t, server.URL())
+	f.interrupted(2, func(_ int, wait func()) {
+		f.struck(f.command(), wait, func() {
+			server.Crash()
+			f.url = server.URL()
+			f.reopen()
+		})
+	})
+}
+
+// interrupted has one version after the other rolled out, each interrupted.
+func (f *crashFleet) interrupted(times int, interrupt func(i int, wait func())) {
+	times, seed := numberFrom("TENANTRY_TEST_KILLS", times), numberFrom("TENANTRY_TEST_SEED", 1)
+	random := rand.New(rand.NewPCG(uint64(seed), 2))
+	f.begin()
+	took := time.Second
+	for i := 1; i <= times; i++ {
+		before := f.fingerprints()
+		f.write(i)
+		interrupt(i, func() { time.Sleep(time.Duration(random.Int64N(int64(took)))) })
+		f.settle()
+		after, records, unfinished := f.fingerprints(), f.records(), f.unfinished()
 		started := time.Now()
 		f.mustReconcile()
 		took = (took + time.Since(started) + 500*time.Millisecond) / 2
 		want := f.fingerprints()
 		for name, now := range after {
-			if now != before[name] && now != want[name] && !concurrent {
-				t.Errorf("kill %d (seed %d): %s is neither old nor new", i, seed, name)
+			r, building := records[name], unfinished[name] // an index that is not built to its end is in no record
+			if r.Fingerprint != now && !building {
+				f.t.Errorf("%d (seed %d): the record of %s (%s) is not what it is", i, seed, name, r.Status)
+			}
+			if now != before[name] && now != want[name] && r.Status != reconcile.StatusBetween && !building {
+				f.t.Errorf("%d (seed %d): %s is neither old nor new, nor on record as between them", i, seed, name)
 			}
 		}
-		f.recordsAgree(fmt.Sprintf("after kill %d", i))
+		f.recordsAgree(fmt.Sprintf("after %d", i))
+	}
+}
+
+// struck runs the command, strikes while it runs, and lets it end as it will.
+func (f *crashFleet) struck(cmd *exec.Cmd, wait, strike func()) {
+	if err := cmd.Start(); err != nil {
+		f.t.Fatal(err)
+	}
+	wait()
+	strike()
+	cmd.Wait()
+}
+
+// Several runs at once share the work: each change is made once, nobody waits for
+// ever, and all end well. $TENANTRY_TEST_KILLS says how often.
+func TestThreeRunsAtOnceMakeEveryChangeOnce(t *testing.T) {
+	t.Parallel()
+	f := newCrashFleet(t, pgtest.URL(t))
+	pooled := pgtest.Pooled(t, f.url)
+	f.begin()
+	for i := 1; i <= numberFrom("TENANTRY_TEST_KILLS", 3); i++ {
+		f.write(i)
+		var runs []*exec.Cmd
+		var said [3]strings.Builder
+		for n := range 3 {
+			cmd := f.commandAt([]string{f.url, pooled, f.url}[n])
+			cmd.Stdout, cmd.Stderr = &said[n], &said[n]
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			runs = append(runs, cmd)
+		}
+		for n, cmd := range runs {
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("round %d: %v\n%s", i, err, said[n].String())
+			}
+		}
+		f.mustConverge()
+		var all, distinct int
+		f.query("SELECT count(*), count(DISTINCT (schema, base, result)) FROM tenantry.change", &all, &distinct)
+		if all != distinct {
+			t.Errorf("round %d: %d changes were made in %d", i, distinct, all)
+		}
 	}
 }
 
@@ -67,7 +148,7 @@ func numberFrom(variable string, otherwise int) int {
 	return otherwise
 }
 
-// crashFleet is 20 tenants whose definition changes again and again.
+// crashFleet is tenants whose definition changes again and again.
 type crashFleet struct {
 	t        *testing.T
 	dir, url string
@@ -75,21 +156,39 @@ type crashFleet struct {
 	schemas  []string
 }
 
-func newCrashFleet(t *testing.T) *crashFleet {
-	f := &crashFleet{t: t, dir: t.TempDir(), url: pgtest.URL(t)}
-	db, err := postgres.Open(context.Background(), "main", f.url, 3)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(db.Close)
-	f.db = db
+func newCrashFleet(t *testing.T, url string) *crashFleet {
+	f := &crashFleet{t: t, dir: t.TempDir(), url: url}
+	f.reopen()
+	t.Cleanup(func() { f.db.Close() })
 	var ids strings.Builder
-	for i := range 20 {
+	for i := range numberFrom("TENANTRY_TEST_TENANTS", 12) {
 		fmt.Fprintf(&ids, "  - t%02d\n", i)
 		f.schemas = append(f.schemas, fmt.Sprintf("tenant_t%02d", i))
 	}
-	f.file("tenants.yaml", "tenants:\n"+ids.String())
+	f.file("tenants.yaml", "policy: {max_failures: 1000}\ntenants:\n"+ids.String())
 	return f
+}
+
+// reopen connects to the server anew.
+func (f *crashFleet) reopen() {
+	if f.db != nil {
+		f.db.Close()
+	}
+	db, err := postgres.Open(context.Background(), "main", f.url, 3)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.db = db
+}
+
+// begin makes the fleet, with rows in every other tenant: those are changed in
+// parts.
+func (f *crashFleet) begin() {
+	f.write(0)
+	f.mustReconcile()
+	for _, name := range f.schemas[:len(f.schemas)/2] {
+		f.query("WITH one AS (INSERT INTO "+name+".things0 VALUES (1, 'a', 1) RETURNING 1) SELECT count(*) FROM one", new(int))
+	}
 }
 
 func (f *crashFleet) file(name, content string) {
@@ -99,29 +198,27 @@ func (f *crashFleet) file(name, content string) {
 	}
 }
 
-// write writes version i of the definition: a new table each time, another type
-// for a column, and every third time an index that is built concurrently.
+// write writes version i of the definition: a few new tables, another type for a
+// column, another check, and every third time another index.
 func (f *crashFleet) write(i int) {
-	diff := ""
-	if i%3 == 0 {
-		diff = "  diff {\n    concurrent_index {\n      create = true\n    }\n  }\n"
-	}
-	f.file("atlas.hcl", "env \"app\" {\n  src = [\"file://app.hcl\"]\n"+diff+"}\n")
+	f.file("atlas.hcl", "env \"app\" {\n  src = [\"file://app.hcl\"]\n  diff {\n    concurrent_index {\n      create = true\n      drop   = true\n    }\n  }\n}\n")
 	hcl := "variable \"schema\" {\n  type    = string\n  default = \"tenant\"\n}\nschema \"tenant\" {\n  name = var.schema\n}\n"
-	indexes := ""
-	for n := 3; n <= i; n += 3 {
-		indexes += fmt.Sprintf("  index \"things0_%d\" {\n    columns = [column.name]\n    where   = \"(name <> '%d'::text)\"\n  }\n", n, n)
+	more := fmt.Sprintf("  check \"things0_size\" {\n    expr = \"size > -%d\"\n  }\n", i+1)
+	if n := i / 3 * 3; n > 0 {
+		more += fmt.Sprintf("  index \"things0_%d\" {\n    columns = [column.name]\n    where   = \"(name <> '%d'::text)\"\n  }\n", n, n)
 	}
-	for n := range i + 1 {
-		hcl += fmt.Sprintf("table \"things%d\" {\n  schema = schema.tenant\n  column \"id\" { type = bigint }\n  column \"name\" { type = text }\n  column \"size\" { type = numeric(%d,2) }\n  primary_key { columns = [column.id] }\n%s}\n", n, 10+i, indexes)
-		indexes = ""
+	for n := range min(i+1, 4) {
+		hcl += fmt.Sprintf("table \"things%d\" {\n  schema = schema.tenant\n  column \"id\" { type = bigint }\n  column \"name\" { type = text }\n  column \"size\" { type = numeric(%d,2) }\n  primary_key { columns = [column.id] }\n%s}\n", n, 10+i, more)
+		more = ""
 	}
 	f.file("app.hcl", hcl)
 }
 
-func (f *crashFleet) command() *exec.Cmd {
+func (f *crashFleet) command() *exec.Cmd { return f.commandAt(f.url) }
+
+func (f *crashFleet) commandAt(url string) *exec.Cmd {
 	cmd := exec.Command("reconcile", "-q")
-	cmd.Dir, cmd.Env = f.dir, append(os.Environ(), "DATABASE_URL="+f.url)
+	cmd.Dir, cmd.Env = f.dir, append(os.Environ(), "DATABASE_URL="+url)
 	return cmd
 }
 
@@ -130,11 +227,21 @@ func (f *crashFleet) mustReconcile() {
 	if out, err := f.command().CombinedOutput(); err != nil {
 		f.t.Fatalf("reconcile: %v\n%s", err, out)
 	}
+	f.mustConverge()
+}
+
+// mustConverge asserts that there is nothing left to do.
+func (f *crashFleet) mustConverge() {
+	f.t.Helper()
 	check := f.command()
 	check.Args = append(check.Args, "--dry-run", "--detailed-exitcode")
 	if out, err := check.CombinedOutput(); err != nil {
 		f.t.Fatalf("not converged: %v\n%s", err, out)
 	}
+}
+
+func (f *crashFleet) killBackends() {
+	f.query("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'", new(int))
 }
 
 // settle waits until the server has noticed that its client is gone.
@@ -152,17 +259,47 @@ func (f *crashFleet) settle() {
 // busy counts the other connections that are at work.
 func (f *crashFleet) busy() (n int) {
 	f.t.Helper()
+	f.query("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle' AND pid <> pg_backend_pid() AND backend_type = 'client backend'", &n)
+	return n
+}
+
+// query runs a query for one row on a connection of its own.
+func (f *crashFleet) query(sql string, into ...any) {
+	f.t.Helper()
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, f.url)
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	defer conn.Close(ctx)
-	err = conn.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle' AND pid <> pg_backend_pid() AND backend_type = 'client backend'").Scan(&n)
+	if err := conn.QueryRow(ctx, sql).Scan(into...); err != nil {
+		f.t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// unfinished returns the schemas with an index that is not built to its end.
+func (f *crashFleet) unfinished() map[string]bool {
+	f.t.Helper()
+	var names []string
+	f.query("SELECT coalesce(array_agg(c.relnamespace::regnamespace::text), '{}') FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE NOT i.indisvalid", &names)
+	out := make(map[string]bool)
+	for _, name := range names {
+		out[name] = true
+	}
+	return out
+}
+
+func (f *crashFleet) records() map[string]reconcile.Record {
+	f.t.Helper()
+	observed, err := f.db.Observe(context.Background(), f.schemas, true)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return n
+	out := make(map[string]reconcile.Record)
+	for _, r := range observed.Records {
+		out[r.Schema] = r
+	}
+	return out
 }
 
 func (f *crashFleet) fingerprints() map[string]schema.Fingerprint {
@@ -182,13 +319,9 @@ func (f *crashFleet) fingerprints() map[string]schema.Fingerprint {
 func (f *crashFleet) recordsAgree(when string) {
 	f.t.Helper()
 	live := f.fingerprints()
-	observed, err := f.db.Observe(context.Background(), f.schemas, true)
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	for _, r := range observed.Records {
-		if r.Fingerprint != live[r.Schema] {
-			f.t.Errorf("%s: the record of %s (%s) is not what the schema is", when, r.Schema, r.Status)
+	for name, r := range f.records() {
+		if r.Fingerprint != live[name] {
+			f.t.Errorf("%s: the record of %s (%s) is not what the schema is", when, name, r.Status)
 		}
 	}
 }

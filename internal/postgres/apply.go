@@ -21,6 +21,14 @@ func (db *DB) ApplyStep(ctx context.Context, w reconcile.Work) error {
 	if len(w.Files) > 0 {
 		return db.applyFiles(ctx, w)
 	}
+	err := db.applyStep(ctx, w)
+	if _, stale := errors.AsType[*reconcile.StaleError](err); stale {
+		return db.overtaken(ctx, w, err)
+	}
+	return err
+}
+
+func (db *DB) applyStep(ctx context.Context, w reconcile.Work) error {
 	parts := inParts(w.Statements)
 	switch {
 	case len(parts) > 1 || len(parts) == 1 && !parts[0][0].Transactional:

@@ -34,15 +34,17 @@ type place struct {
 	status      reconcile.Status
 	step        string // that is half done, where the status is between
 	done        int
+	busy        bool // the run that left it so has not ended
 }
 
 // place looks at the target and its record, without its lock.
-func (db *DB) place(ctx context.Context, called, name string) (p place, err error) {
+func (db *DB) place(ctx context.Context, run, called, name string) (p place, err error) {
 	var live, left schema.Fingerprint
 	err = db.pool.QueryRow(ctx, `SELECT coalesce(l.o_structure, ''), coalesce(l.o_objects, ''), coalesce(t.structure, ''), coalesce(t.objects, ''),
-			coalesce(t.status, ''), coalesce(t.step, ''), coalesce(t.parts_done, 0)
-		FROM (SELECT) one LEFT JOIN `+db.functions.name("look")+`($1, $3, '') l ON true LEFT JOIN tenantry.target t ON t.schema = $2`, called, name, structureKinds,
-	).Scan(&live.Structure, &live.Objects, &left.Structure, &left.Objects, &p.status, &p.step, &p.done)
+			coalesce(t.status, ''), coalesce(t.step, ''), coalesce(t.parts_done, 0), coalesce(r.ended_at IS NULL AND r.id <> $4, false)
+		FROM (SELECT) one LEFT JOIN `+db.functions.name("look")+`($1, $3, '') l ON true LEFT JOIN tenantry.target t ON t.schema = $2
+			LEFT JOIN tenantry.run r ON r.id = t.run`, called, name, structureKinds, run,
+	).Scan(&live.Structure, &live.Objects, &left.Structure, &left.Objects, &p.status, &p.step, &p.done, &p.busy)
 	p.recorded = left.String()
 	if p.fingerprint = live.String(); live == (schema.Fingerprint{}) {
 		p.fingerprint = ""
@@ -67,16 +69,31 @@ func (p place) next(w reconcile.Work) (part int, exact, ok bool) {
 	return 0, false, false
 }
 
+// overtaken says what it means that a target is not what a step starts from,
+// where another run is on its way with it.
+func (db *DB) overtaken(ctx context.Context, w reconcile.Work, stale error) error {
+	p, err := db.place(ctx, w.Run.ID, w.Target.Schema, w.Target.Schema)
+	switch {
+	case err != nil:
+		return err
+	case p.fingerprint == w.To:
+		return reconcile.ErrAlready
+	case p.status == reconcile.StatusBetween && p.busy:
+		return reconcile.ErrBusy
+	}
+	return stale
+}
+
 // applyParts applies the parts that are not done.
 func (db *DB) applyParts(ctx context.Context, w reconcile.Work, parts [][]schema.Statement) error {
 	w.Scope, w.Token = nil, "" // what it is now is looked at
 	did, moved := false, 0
 	for {
 		called := w.Target.Schema
-		p, err := db.place(ctx, called, called)
+		p, err := db.place(ctx, w.Run.ID, called, called)
 		if err == nil && p.fingerprint == "" && w.At != "" {
 			called = w.At
-			p, err = db.place(ctx, called, called)
+			p, err = db.place(ctx, w.Run.ID, called, called)
 		}
 		if err != nil {
 			return err
@@ -134,7 +151,7 @@ func (db *DB) applyOutside(ctx context.Context, p portion, at place) error {
 	if err := db.dropUnfinished(ctx, p, s); err != nil {
 		return err
 	}
-	now, err := db.place(ctx, p.Target.Schema, p.Target.Schema)
+	now, err := db.place(ctx, p.Run.ID, p.Target.Schema, p.Target.Schema)
 	if err != nil {
 		return err
 	}
