@@ -147,7 +147,7 @@ func (p *Planner) planOnce(ctx context.Context, desired *Desired, db Database) (
 	}
 	changes := Diff(d.desired, db.Name(), d.fingerprints, d.observed)
 	if err := d.lookElsewhere(ctx, changes); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := d.lookAtGrants(ctx, changes); err != nil {
 		return nil, false, err
