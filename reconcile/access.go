@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"tenantry/schema"
 	"tenantry/state"
@@ -35,22 +36,34 @@ type access struct {
 var routineKinds = []schema.Kind{schema.KindFunction, schema.KindProcedure, schema.KindAggregate}
 
 // after returns what is done once the structure is there, whose lines may be
-// known. PostgreSQL lets everyone execute a new function, and no default
-// privilege of a schema takes that away.
+// known.
 func (a *access) after(lines []schema.Line) []schema.Statement {
-	routines := slices.ContainsFunc(lines, func(l schema.Line) bool { return slices.Contains(routineKinds, l.Kind) })
 	all := a.deltas
-	switch {
-	case a.managed && a.fresh:
-		all = fresh(a.wanted, routines)
-	case a.managed && routines && !slices.ContainsFunc(all, func(d delta) bool { return d.kind == GrantRoutine && d.grantee == Public }):
-		all = append([]delta{{kind: GrantRoutine, grantee: Public, privileges: []string{"EXECUTE"}, every: true}}, all...)
+	routines := slices.ContainsFunc(lines, func(l schema.Line) bool { return slices.Contains(routineKinds, l.Kind) })
+	if a.managed && routines && !slices.ContainsFunc(all, func(d delta) bool { return d.kind == GrantRoutine && d.grantee == Public }) {
+		all = append([]delta{everyonesRoutines}, all...)
 	}
-	var out []schema.Statement
+	return slices.Concat(statementsOf(all), a.restored, a.ending)
+}
+
+// creating returns the statements that make a schema, with who may use it as
+// soon as there is a schema.
+func (a *access) creating(statements []schema.Statement) []schema.Statement {
+	if !a.managed {
+		return statements
+	}
+	made := slices.IndexFunc(statements, func(s schema.Statement) bool { return strings.HasPrefix(s.SQL, "CREATE SCHEMA ") })
+	if made++; made == 0 {
+		made = len(statements)
+	}
+	return slices.Concat(statements[:made], statementsOf(fresh(a.wanted)), statements[made:])
+}
+
+func statementsOf(all []delta) (out []schema.Statement) {
 	for i := range all {
 		out = append(out, all[i].statement())
 	}
-	return slices.Concat(out, a.restored, a.ending)
+	return out
 }
 
 // lookAtGrants finds what is to be done about who may use each target. Where the

@@ -124,7 +124,7 @@ func (d *databasePlanner) planStructure(ctx context.Context, c *class) error {
 	to := d.compiled[b.Digest]
 	if !change.Exists {
 		c.step.To, c.step.lines = to.Fingerprint.String(), to.Lines
-		c.step.Statements = append(c.step.Statements, to.Statements()...)
+		c.step.Statements = append(c.step.Statements, change.Access.creating(to.Statements())...)
 		c.step.Files = to.Creation(b)
 		for i := range c.step.Files {
 			c.step.Files[i].First += len(c.step.Statements) - len(to.Create)

@@ -203,22 +203,23 @@ func deltas(lines []GrantLine, want Wanted) []delta {
 	return ordered(out, objects)
 }
 
-// fresh returns what is missing where the schema is yet to be made: on all
-// objects of the kinds that it will have.
-func fresh(want Wanted, routines bool) []delta {
+// fresh returns what is missing in a schema that is empty yet: what is made in it
+// then gets its privileges as it is made.
+func fresh(want Wanted) []delta {
 	var out []*delta
-	if routines {
-		out = append(out, &delta{kind: GrantRoutine, grantee: Public, privileges: []string{"EXECUTE"}, every: true})
-	}
 	for _, k := range grantKinds {
 		for _, grantee := range slices.Sorted(maps.Keys(want)) {
-			if privileges := on(k.kind, want[grantee]); len(privileges) > 0 && (k.kind != GrantRoutine || routines) {
-				out = append(out, &delta{kind: k.kind, grantee: grantee, privileges: privileges, missing: true, every: true})
+			if privileges := on(k.kind, want[grantee]); len(privileges) > 0 && (k.kind == GrantSchema || k.kind.isDefault()) {
+				out = append(out, &delta{kind: k.kind, grantee: grantee, privileges: privileges, missing: true})
 			}
 		}
 	}
 	return ordered(out, nil)
 }
+
+// everyonesRoutines is what PostgreSQL lets everyone do with a new function, and
+// no default privilege of a schema takes away.
+var everyonesRoutines = delta{kind: GrantRoutine, grantee: Public, privileges: []string{"EXECUTE"}, every: true}
 
 // ordered puts what is taken before what is given, and says which deltas are
 // about every object of their kind.
@@ -281,6 +282,11 @@ func (d *delta) sql(give bool) string {
 	return text
 }
 
+// manyObjects is how many objects a statement names one by one, though they are
+// all of their kind: PostgreSQL finds all of a schema by reading the whole
+// catalog.
+const manyObjects = 200
+
 // target names the objects.
 func (d *delta) target() string {
 	for _, k := range grantKinds {
@@ -290,7 +296,7 @@ func (d *delta) target() string {
 			return "SCHEMA {schema}"
 		case d.kind.isDefault():
 			return k.all
-		case d.every && k.all != "":
+		case d.every && k.all != "" && (len(d.objects) == 0 || len(d.objects) > manyObjects):
 			return "ALL " + k.all + " IN SCHEMA {schema}"
 		default:
 			names := make([]string, len(d.objects))

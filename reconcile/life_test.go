@@ -275,6 +275,32 @@ func TestMoreThanThePolicyWantsIsRefusedAsAWhole(t *testing.T) {
 	}
 }
 
+// Half of a file of 1,000 tenants is gone: nothing runs, and it says why.
+func TestAFleetOfAThousandCutInHalfIsRefused(t *testing.T) {
+	t.Parallel()
+	var ids []string
+	for i := range 1000 {
+		ids = append(ids, fmt.Sprintf("t%03d", i))
+	}
+	w := newWorld(t, map[string]string{"atlas.hcl": oneService, "app.hcl": head + notes(""), "tenants.yaml": tenants(ids[:2]...)})
+	w.converge()
+	w.exec(`INSERT INTO tenantry.target (schema, tenant, shared, blueprint, structure, objects, token, status, error, attempted_at)
+		SELECT 'tenant_t' || to_char(i, 'FM000'), 't' || to_char(i, 'FM000'), shared, blueprint, structure, objects, '', status, '', attempted_at
+		FROM tenantry.target, generate_series(2, 999) i WHERE schema = 'tenant_t000'`)
+	w.write(map[string]string{"tenants.yaml": tenants(ids[:500]...)})
+	before := w.everything()
+	r := w.reconcile()
+	if want := "500 of 1000 recorded schemas are gone from the file at once, and policy.max_removals is 0"; !strings.Contains(r.Plan.Refused, want) || !r.Blocked() {
+		t.Errorf("%q, want %q", r.Plan.Refused, want)
+	}
+	if n := r.Count(reconcile.ResultApplied) + r.Count(reconcile.ResultFailed); n > 0 {
+		t.Errorf("something was done to %d", n)
+	}
+	if diff := cmp.Diff(before, w.everything()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestALongNameIsRetiredWithinWhatPostgreSQLKeeps(t *testing.T) {
 	t.Parallel()
 	a, b := strings.Repeat("ä", 30)+"1", strings.Repeat("ä", 30)+"2"

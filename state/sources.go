@@ -206,6 +206,11 @@ func (m *merger) conflicts(t Tenant) (list diag.List) {
 	if len(list) > 0 {
 		return list
 	}
+	if role := t.grants().Role; role != nil {
+		if problem := roleProblem(role.Name); problem != "" {
+			list.Errorf(t.Pos, CodeInvalidRole, "its role %s %s", quote(role.Name), problem)
+		}
+	}
 	alone := File{Tenants: []Tenant{t}}
 	for _, target := range alone.Targets() {
 		problem := schemaProblem(target.Schema)
