@@ -180,7 +180,9 @@ func TestEveryOperationKeepsItsContract(t *testing.T) {
 	s.get(200, "POST", "/api/v1/tenants/initech/resume?wait=true", "")
 	s.until("it is seen to be back", func() bool { return s.tenant("initech")["ready"] == true })
 	s.get(200, "POST", "/api/v1/tenants/initech/suspend?wait=true", "")
-	s.until("it is seen to be suspended", func() bool { return s.tenant("initech")["state"] == "suspended" && s.tenant("initech")["ready"] == false })
+	s.until("it is seen to be suspended", func() bool {
+		return s.tenant("initech")["state"] == "suspended" && s.tenant("initech")["ready"] == false
+	})
 	s.get(200, "GET", "/api/v1/audit?limit=2", "")
 	s.events()
 
