@@ -20,6 +20,7 @@ import (
 	"tenantry/internal/loop"
 	"tenantry/internal/runbook"
 	"tenantry/internal/runbook/ui"
+	"tenantry/internal/tracing"
 )
 
 // serveOptions are the flags of serve.
@@ -78,6 +79,17 @@ func (a *app) serve(ctx context.Context, o serveOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	stopTracing, err := tracing.Start(ctx, version())
+	if err != nil {
+		return err
+	}
+	defer func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if err := stopTracing(last); err != nil {
+			a.log.Warn("the last traces were not sent", "error", redacted(err.Error()))
+		}
+	}()
 	src := a.newSource()
 	src.remote, src.spare = true, spareConnections
 	defer func() { err = errors.Join(err, src.close()) }()

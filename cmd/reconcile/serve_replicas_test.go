@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -16,11 +17,12 @@ import (
 )
 
 // process starts a server as a process of its own, which can be killed.
-func process(t testing.TB, dir, url string, flags ...string) (*runbookServer, *exec.Cmd) {
+func process(t testing.TB, dir, url string, environment ...string) (*runbookServer, *exec.Cmd) {
 	t.Helper()
 	s := &runbookServer{t: t, dir: dir, url: url, log: &lockedBuffer{}, ended: make(chan int, 1)}
-	cmd := exec.Command("reconcile", append([]string{"serve", "-f", filepath.Join(dir, "tenants.yaml"), "-c", filepath.Join(dir, "atlas.hcl"), "--database-url", url,
-		"--listen", "127.0.0.1:0", "--rate-limit", "1e6", "--lease", "2s"}, flags...)...)
+	cmd := exec.Command("reconcile", "serve", "-f", filepath.Join(dir, "tenants.yaml"), "-c", filepath.Join(dir, "atlas.hcl"), "--database-url", url,
+		"--listen", "127.0.0.1:0", "--rate-limit", "1e6", "--lease", "2s")
+	cmd.Env = append(os.Environ(), environment...)
 	cmd.Stderr = s.log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

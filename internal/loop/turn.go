@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+
 	"tenantry/reconcile"
 )
 
@@ -14,7 +16,9 @@ func (l *Loop) turn(ctx context.Context, why string) {
 	now := l.options.Now()
 	whole := !now.Before(l.whole)
 	l.collect()
-	err := l.look(ctx, whole)
+	looking, end := l.span(ctx, "turn", attribute.String("tenantry.why", l.options.Redact(why)), attribute.Bool("tenantry.whole", whole))
+	err := l.look(looking, whole)
+	end(err)
 	if err == nil {
 		l.failures = 0
 		l.answer(ctx)
@@ -156,7 +160,9 @@ func (l *Loop) bring(ctx context.Context, w *World, desired *reconcile.Desired) 
 	var report *reconcile.Report
 	if may {
 		run := l.options.NewRun(desired.Revision)
-		plan, err := l.planner(w).Plan(ctx, desired)
+		planning, end := l.span(ctx, "plan", attribute.Int("tenantry.targets", len(desired.Targets)))
+		plan, err := l.planner(w).Plan(planning, desired)
+		end(err)
 		if err != nil {
 			return "", err
 		}
@@ -187,12 +193,14 @@ func (l *Loop) apply(ctx context.Context, w *World, plan *reconcile.Plan, run re
 	progress := Progress{RunID: run.ID, By: run.By, Started: run.Started, Phase: "applying", Total: total}
 	if !idle {
 		l.running(&progress)
-		a.Progress = func(e reconcile.Event) { l.did(run, e) }
 	}
-	report, err := a.Apply(ctx, plan, run)
 	if idle {
-		return report, err
+		return a.Apply(ctx, plan, run)
 	}
+	ctx, end := l.span(ctx, "run", attribute.String("tenantry.run", run.ID), attribute.String("tenantry.by", run.By), attribute.Int("tenantry.targets", total))
+	a.Progress = func(e reconcile.Event) { l.did(ctx, run, e) }
+	report, err := a.Apply(ctx, plan, run)
+	end(err)
 	ended := progress
 	ended.Phase, ended.Done, ended.Failed = "finished", report.Count(reconcile.ResultApplied), report.Count(reconcile.ResultFailed)
 	if err != nil {
@@ -212,13 +220,14 @@ func (l *Loop) running(p *Progress) {
 
 // did notes that a run is done with a target. It is called from several
 // goroutines.
-func (l *Loop) did(run reconcile.Run, e reconcile.Event) {
+func (l *Loop) did(ctx context.Context, run reconcile.Run, e reconcile.Event) {
 	if e.Phase == reconcile.PhaseRetrying {
 		l.retried(run, e)
 	}
 	if e.Phase != reconcile.PhaseApplied {
 		return
 	}
+	l.traceTarget(ctx, e)
 	t, now := e.Target, l.options.Now()
 	message := l.options.Redact(e.Outcome.Error)
 	l.publish(func(o *Observation) {

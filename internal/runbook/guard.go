@@ -150,7 +150,8 @@ func requestID(r *http.Request) string {
 func (s *Server) logged(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		entry := &logEntry{id: rand.Text()[:12]}
-		r = r.WithContext(context.WithValue(r.Context(), logKey{}, entry))
+		ctx, span := traced(r)
+		r = r.WithContext(context.WithValue(ctx, logKey{}, entry))
 		out, began := &recorder{ResponseWriter: w}, s.Now()
 		header := w.Header()
 		header.Set("X-Request-Id", entry.id)
@@ -167,6 +168,7 @@ func (s *Server) logged(h http.Handler) http.Handler {
 					s.problem(out, r, problemf(http.StatusInternalServerError, codeInternal, "this is a defect; the log has more under the request %s", entry.id))
 				}
 			}
+			endSpan(span, entry, out.status)
 			s.Metrics.answered(entry.operation, out.status, s.Now().Sub(began))
 			s.Log.Debug("request", "request", entry.id, "caller", entry.caller, "method", r.Method, "path", r.URL.Path, "status", out.status, "duration", s.Now().Sub(began))
 		}()
