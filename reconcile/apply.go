@@ -24,6 +24,8 @@ type Applier struct {
 	LockTimeout time.Duration           // for each target
 	Limits      map[string]state.Limits // of databases that have their own; may be nil
 	MaxFailures int                     // stop beginning targets after so many failed
+	Awaited     []Target                // shared services that another run brings about, and tenants wait for
+	Wait        time.Duration           // for how long
 	Waves       []state.Wave            // what is to be between them; may be nil
 	Pause       func(ctx context.Context, d time.Duration)
 	Progress    func(Event) // may be nil; called from several goroutines

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -151,7 +152,8 @@ func (d *databasePlanner) planStructure(ctx context.Context, c *class) error {
 	if b.Versioned() {
 		return d.planFiles(ctx, c, from, last)
 	}
-	transition, err := d.planner(b).Plan(ctx, b, from, made)
+	key := fmt.Sprint("transition ", d.db.Major(), " ", b.Digest, " ", change.From, " ", schema.FingerprintOf(made))
+	transition, err := once(d.known, key, func() (*schema.Transition, error) { return d.planner(b).Plan(ctx, b, from, made) })
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,8 @@ type Desired struct {
 	Revision string                  // the git commit of the files, or ""
 	Digest   string                  // "sha256:…" of everything that Targets says
 	Partial  bool                    // only some of the tenants were asked for
+	Shard    string                  // the share of the tenants that was asked for, as k/n, or ""
+	Awaited  []Target                // shared services that another share's run brings about
 	Adopt    bool                    // schemas that were never managed are taken over, whatever the file says
 }
 
@@ -108,7 +110,7 @@ func Resolve(file *state.File, targets []state.Target, project *schema.Project) 
 		}
 	}
 	d := &Desired{Policy: file.Policy, Waves: file.Rollout, Partial: len(targets) < len(file.Targets())}
-	for _, db := range file.Databases {
+	for _, db := range file.Places() {
 		if db.Limits != (state.Limits{}) {
 			if d.Limits == nil {
 				d.Limits = make(map[string]state.Limits)

@@ -36,7 +36,7 @@ func (d *databasePlanner) lookElsewhere(ctx context.Context, changes []Change) e
 	}
 	tenants := slices.Sorted(maps.Keys(strangers))
 	for _, name := range slices.Sorted(maps.Keys(d.Databases)) {
-		if name == d.db.Name() {
+		if name == d.db.Name() || strings.Contains(name, "/") { // a database of one tenant's own has no other's
 			continue
 		}
 		other := d.Databases[name]

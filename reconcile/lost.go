@@ -29,6 +29,8 @@ type unusable struct {
 
 func (u *unusable) Name() string                                               { return u.name }
 func (u *unusable) Connect(context.Context) error                              { return u.reason }
+func (u *unusable) Rest()                                                      {}
+func (u *unusable) Major() int                                                 { return 0 }
 func (u *unusable) Gone(error) bool                                            { return true }
 func (u *unusable) Lines(context.Context, string) ([]schema.Line, error)       { return nil, u.reason }
 func (u *unusable) Runs(context.Context, int) ([]PastRun, error)               { return nil, u.reason }

@@ -15,6 +15,11 @@ type Database interface {
 	Name() string
 	// Connect makes sure that it can be reached. All that follows needs that.
 	Connect(ctx context.Context) error
+	// Rest lets go of connections that are not in use, where the database is one of
+	// very many; it is connected to again when it is needed.
+	Rest()
+	// Major is the server's major version, once Connect has reached it.
+	Major() int
 	// Observe reads what the schemas named hold now and what the control schema,
 	// which may not exist yet, records: of all schemas, or only of those that have
 	// or had one of the names.
@@ -76,6 +81,7 @@ type Observed struct {
 	Live    map[string]Live // by schema; those that do not exist are absent
 	Records []Record        // ordered by schema
 	Managed bool            // the control schema exists
+	Absent  bool            // there is no such database yet; Prepare makes it
 	User    string          // who connects
 	// Database is the database's own name.
 	Database string

@@ -23,6 +23,7 @@ type Plan struct {
 	ToolVersion   string          `json:"tool_version"`
 	ID            string          `json:"plan_id"`
 	Partial       bool            `json:"partial"`
+	Shard         string          `json:"shard,omitempty"` // the share of the tenants that was asked for, as k/n
 	Allowed       Allowed         `json:"allowed"`
 	Desired       DesiredID       `json:"desired"`
 	Summary       Summary         `json:"summary"`
@@ -281,6 +282,9 @@ func (p *Plan) finish() {
 	p.count()
 	h := sha256.New()
 	fmt.Fprintf(h, "plan %s %v %v %s\n", p.FormatVersion, p.Partial, p.Allowed, p.Desired.Digest)
+	if p.Shard != "" {
+		fmt.Fprintf(h, "shard %s\n", p.Shard)
+	}
 	for _, s := range p.Steps {
 		fmt.Fprintln(h, s.ID)
 	}

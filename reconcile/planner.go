@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -27,6 +28,8 @@ type Planner struct {
 	Adopt            bool // take over schemas that exist and were never managed
 
 	Now func() time.Time // what is retired is named by the day; nil for time.Now
+
+	known *knowledge // what this run has found out, for all databases
 }
 
 // An Event tells how far a run has come.
@@ -60,12 +63,17 @@ func (p *Planner) Plan(ctx context.Context, desired *Desired) (*Plan, error) {
 	if err := p.settle(ctx, desired); err != nil {
 		return nil, err
 	}
+	together := *p
+	together.known = &knowledge{}
+	p = &together
 	names := p.names(desired)
 	parts := make([]*databasePlan, len(names))
 	wrong := make([]diag.List, len(names))
 	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
 	for i, name := range names {
 		group.Go(func() (err error) {
+			defer p.Databases[name].Rest()
 			parts[i], err = p.planDatabase(ctx, desired, p.Databases[name])
 			switch {
 			case err == nil:
@@ -91,7 +99,7 @@ func (p *Planner) Plan(ctx context.Context, desired *Desired) (*Plan, error) {
 		return nil, err
 	}
 	plan := &Plan{
-		ToolVersion: p.ToolVersion, Partial: desired.Partial, Allowed: Allowed{Destructive: p.AllowDestructive, Adopt: p.Adopt},
+		ToolVersion: p.ToolVersion, Partial: desired.Partial, Shard: desired.Shard, Allowed: Allowed{Destructive: p.AllowDestructive, Adopt: p.Adopt},
 		Desired: DesiredID{Revision: desired.Revision, Digest: desired.Digest},
 		Steps:   []Step{}, Targets: []PlannedTarget{}, Diagnostics: []Diagnostic{}, compiled: make(map[string][]*schema.Compiled), horizons: make(map[string]string), lost: make(map[string]error),
 	}
@@ -287,7 +295,10 @@ func (d *databasePlanner) compileOne(ctx context.Context, b *schema.Blueprint) e
 	if !known {
 		d.report(Event{Phase: PhaseCompiling})
 		var err error
-		c, err = planner.Compile(ctx, b)
+		c, err = once(d.known, fmt.Sprint("compiled ", d.db.Major(), " ", b.Digest), func() (*schema.Compiled, error) { return planner.Compile(ctx, b) })
+		if err == nil {
+			planner.Remember(c)
+		}
 		var wrong diag.List
 		switch {
 		case errors.As(err, &wrong):

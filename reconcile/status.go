@@ -111,8 +111,10 @@ func (p *Planner) Status(ctx context.Context, desired *Desired) (*Fleet, error) 
 	parts := make([][]TargetStatus, len(names))
 	lost := make([]error, len(names))
 	var group errgroup.Group
+	group.SetLimit(atOnce)
 	for i, name := range names {
 		group.Go(func() error {
+			defer p.Databases[name].Rest()
 			if parts[i], lost[i] = p.statusIn(ctx, desired, name); lost[i] != nil {
 				parts[i] = unreachableIn(desired, name, lost[i])
 			}

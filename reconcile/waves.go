@@ -50,6 +50,11 @@ func (a *applying) all(ctx context.Context) error {
 		if p.opened, err = a.open(ctx, p.db, p.indexes, len(p.pending)); err != nil {
 			wrong[slices.Index(a.parts, p)] = err
 			a.lose(p, err)
+			return nil
+		}
+		if err := a.await(ctx, p); err != nil {
+			a.skip(p.pending, err.Error())
+			p.pending = nil
 		}
 		return nil
 	})
@@ -73,8 +78,12 @@ func (a *applying) lostAll() bool {
 // each does the same for each database, at the same time.
 func (a *applying) each(f func(*part) error) error {
 	var group errgroup.Group
+	group.SetLimit(atOnce)
 	for _, p := range a.parts {
-		group.Go(func() error { return f(p) })
+		group.Go(func() error {
+			defer p.db.Rest()
+			return f(p)
+		})
 	}
 	return group.Wait()
 }

@@ -82,6 +82,11 @@ func (r *reader) expand(pos diag.Pos, s string) (string, bool) {
 			rest = after[1:]
 		case strings.HasPrefix(after, "{"):
 			name, tail, closed := strings.Cut(after[1:], "}")
+			if closed && isMark(name) {
+				b.WriteString("${" + name + "}")
+				rest = tail
+				continue
+			}
 			if !closed || !variablePattern.MatchString(name) {
 				r.invalidVariable(pos, closed)
 				return "", false

@@ -61,6 +61,7 @@ const (
 	CodeSchemaConflict   = "schema-conflict"   // two targets that come to one schema
 	CodeInvalidRole      = "invalid-role"      // a name that no role of ours may have, or no way to its password
 	CodeRoleConflict     = "role-conflict"     // two tenants with one role, or one that has access besides
+	CodeMissingLabel     = "missing-label"     // a database's url asks for a label that the tenant does not have
 	CodeFormerTaken      = "former-taken"      // "was" names a tenant of the file, or one that another was
 
 	// A selection of them.

@@ -138,6 +138,7 @@ func (r *reader) read() {
 			r.absent(section.name, root)
 		}
 	}
+	r.checkPlaces()
 	r.checkTargets()
 	r.checkServices()
 }

@@ -42,7 +42,8 @@ type Database struct {
 	URL     string `json:"-"` // with its variables replaced
 	URLFile string // with its variables replaced
 	Limits
-	Pos diag.Pos
+	Each bool // it is one of those that a url with marks stands for, made when it is missing
+	Pos  diag.Pos
 
 	written written
 }

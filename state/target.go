@@ -31,6 +31,7 @@ func (t Target) String() string { return t.Database + "." + t.Schema }
 // they have schemas of their own.
 func (f *File) Targets() []Target {
 	targets := f.sharedTargets()
+	own := len(targets)
 	for _, t := range f.Tenants {
 		if !t.perService() {
 			targets = append(targets, t.target("", t.Services))
@@ -40,17 +41,36 @@ func (f *File) Targets() []Target {
 			targets = append(targets, t.target(service, t.Services[i:i+1:i+1]))
 		}
 	}
+	f.place(targets[own:])
 	return targets
+}
+
+// place puts targets of tenants in the databases that theirs stand for.
+func (f *File) place(targets []Target) {
+	each := make(map[string]Database)
+	for _, d := range f.Databases {
+		if d.PerTenant() {
+			each[d.Name] = d
+		}
+	}
+	for i := range targets {
+		t := &targets[i]
+		if d, ok := each[t.Database]; ok {
+			one, _ := d.of(Tenant{ID: t.Tenant, Labels: t.Labels})
+			t.Database = one.Name
+		}
+	}
 }
 
 // sharedTargets returns the targets of the shared services.
 func (f *File) sharedTargets() []Target {
 	inhabited := map[string]bool{}
 	for _, t := range f.Tenants {
-		inhabited[t.Database] = true
+		one, _ := f.databaseOf(t)
+		inhabited[one.Name] = true
 	}
 	var targets []Target
-	for _, d := range f.Databases {
+	for _, d := range f.Places() {
 		for i, service := range f.Shared {
 			if inhabited[d.Name] {
 				targets = append(targets, Target{

@@ -51,6 +51,10 @@ func (a *app) applySaved(ctx context.Context, path string) error {
 		return usagef("a saved plan says which tenants it is for; leave out --tenant, --exclude and --selector")
 	}
 	o.allowDestructive, o.adopt = saved.Allowed.Destructive, saved.Allowed.Adopt
+	if o.shard != "" {
+		return usagef("a saved plan says which tenants it is for; leave out --shard")
+	}
+	o.shard = saved.Shard
 	if saved.Partial {
 		seen := make(map[string]bool)
 		for _, t := range saved.Targets {

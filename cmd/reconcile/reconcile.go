@@ -69,7 +69,7 @@ func (a *app) carryOut(ctx context.Context, w *world, saved *reconcile.Plan) (*r
 	applier := &reconcile.Applier{
 		Verifier:  verifier,
 		Databases: planner.Databases, Engine: planner.Engine.Version(), Destructive: policy.Destructive, Parallelism: policy.Parallelism,
-		LockTimeout: policy.LockTimeout, Limits: w.desired.Limits, MaxFailures: policy.MaxFailures, Waves: w.desired.Waves, Progress: progress.Event, Now: time.Now,
+		LockTimeout: policy.LockTimeout, Limits: w.desired.Limits, Awaited: w.desired.Awaited, Wait: a.options.shardWait, MaxFailures: policy.MaxFailures, Waves: w.desired.Waves, Progress: progress.Event, Now: time.Now,
 	}
 	return applier.Apply(ctx, plan, run)
 }

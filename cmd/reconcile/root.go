@@ -35,6 +35,8 @@ type options struct {
 	parallelism, maxFailures     int
 	maxRemovals, maxChanges      int
 	lockTimeout                  time.Duration
+	shard                        string
+	shardWait                    time.Duration
 	watch, remote                bool
 	poll                         time.Duration
 	allowDestructive, adopt      bool
@@ -128,6 +130,7 @@ func (a *app) fileFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.tenants, "tenant", nil, "only the tenant of this `id`; repeatable")
 	f.StringArrayVar(&o.excludes, "exclude", nil, "not the tenant of this `id`; repeatable")
 	f.StringArrayVar(&o.selectors, "selector", nil, "only tenants with this label, as `key=value`; repeatable")
+	f.StringVar(&o.shard, "shard", "", "only this share of the tenants, as `k/n`; the first has the shared services, and the others wait for them")
 	f.StringVar(&o.engine, "engine", engineNative, "the planning engine: native, or cli for the Atlas binary")
 	f.StringVar(&o.atlas, "atlas", "", "the Atlas binary's `path`, for --engine cli (default atlas in $PATH)")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "no progress on stderr")
@@ -151,6 +154,7 @@ func (a *app) runFlags(f *pflag.FlagSet) {
 func (a *app) applyFlags(f *pflag.FlagSet) {
 	o := &a.options
 	f.StringArrayVar(&o.write, "write", nil, "the result to a file as well, as `format=path`; repeatable")
+	f.DurationVar(&o.shardWait, "shard-wait", 5*time.Minute, "how long a share waits for the shared services")
 	a.policyFlags(f)
 }
 

@@ -17,15 +17,27 @@ import (
 // command line selects. Where there are sources, those whom their rows name can
 // only be selected once the rows are there, and until then all are.
 func (w *world) resolve(complete bool) (err error) {
-	targets := w.file.Targets()
+	targets, awaited := w.file.Targets(), []state.Target(nil)
 	if complete || len(w.file.Sources) == 0 {
-		if targets, err = w.app.selected(w.file); err != nil {
+		if targets, awaited, err = w.app.selected(w.file); err != nil {
 			return err
 		}
+	}
+	w.places = make(map[string]state.Database)
+	for _, d := range w.file.Places() {
+		w.places[d.Name] = d
 	}
 	if w.desired, err = reconcile.Resolve(w.file, targets, w.project); err != nil {
 		return err
 	}
+	if len(awaited) > 0 {
+		others, err := reconcile.Resolve(w.file, awaited, w.project)
+		if err != nil {
+			return err
+		}
+		w.desired.Awaited = others.Targets
+	}
+	w.desired.Shard = w.app.options.shard
 	w.app.override(w.desired)
 	if w.revision == "" {
 		w.revision = revision(filepath.Dir(w.app.options.file))
@@ -40,8 +52,10 @@ func (w *world) resolve(complete bool) (err error) {
 func (w *world) names() []string {
 	names := make(map[string]bool)
 	if len(w.file.Databases) > 1 {
-		for _, d := range w.file.Databases {
-			names[d.Name] = true
+		for name, d := range w.places {
+			if !d.Each {
+				names[name] = true
+			}
 		}
 	}
 	for _, name := range w.desired.Databases() {

@@ -70,7 +70,8 @@ func (s *source) Read(ctx context.Context, whole bool) (*loop.World, error) {
 		},
 	}
 	if names := w.names(); len(names) > 0 {
-		control, err := w.database(ctx, names[0])
+		shared := slices.IndexFunc(names, func(name string) bool { return !w.places[name].Each })
+		control, err := w.database(ctx, names[max(0, shared)])
 		if err != nil {
 			return nil, err
 		}

@@ -45,7 +45,7 @@ func (a *app) tenantList() error {
 	if err != nil {
 		return err
 	}
-	targets, err := a.selected(f.file)
+	targets, _, err := a.selected(f.file)
 	if err != nil {
 		return err
 	}

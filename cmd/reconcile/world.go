@@ -35,6 +35,7 @@ type world struct {
 	desired   *reconcile.Desired
 	databases map[string]*postgres.DB
 	unusable  map[string]error // databases that there is no way to, by name
+	places    map[string]state.Database
 	embedded  *embedded.Server // where one was started
 	spare     int              // connections to each database beside those of a run
 	revision  string           // the git commit of the files, once it is known
@@ -105,20 +106,37 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func (a *app) selected(file *state.File) ([]state.Target, error) {
+func (a *app) selected(file *state.File) (own, awaited []state.Target, err error) {
 	selectors := make(map[string]string)
 	for _, s := range a.options.selectors {
 		key, value, ok := strings.Cut(s, "=")
 		if !ok {
-			return nil, usagef("--selector %q is not of the form key=value", s)
+			return nil, nil, usagef("--selector %q is not of the form key=value", s)
 		}
 		selectors[key] = value
 	}
 	targets, err := state.Select(file.Targets(), a.options.tenants, a.options.excludes, selectors)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, nil, usageError{err}
 	}
-	return targets, nil
+	shard, err := a.shard()
+	if err != nil {
+		return nil, nil, err
+	}
+	own, awaited = shard.Split(targets)
+	return own, awaited, nil
+}
+
+// shard is the share of the tenants that was asked for.
+func (a *app) shard() (state.Shard, error) {
+	if a.options.shard == "" {
+		return state.Shard{}, nil
+	}
+	shard, err := state.ParseShard(a.options.shard)
+	if err != nil {
+		return shard, usagef("--shard: %w", err)
+	}
+	return shard, nil
 }
 
 // override puts flags over the file's policy, and over what it says of single
@@ -224,7 +242,10 @@ func (w *world) distinct(ctx context.Context) error {
 	if len(w.databases) < 2 {
 		return nil
 	}
-	for _, db := range w.databases {
+	for name, db := range w.databases {
+		if w.places[name].Each { // which differ by what they are for
+			continue
+		}
 		asking.Go(func() {
 			if db.Connect(ctx) == nil {
 				mu.Lock()
@@ -302,7 +323,11 @@ func (w *world) open(ctx context.Context, name, url string) (*postgres.DB, error
 	if err != nil {
 		return nil, &locationError{err}
 	}
-	db, err := postgres.New(ctx, name, url, w.parallelism(name)+1+w.spare)
+	open := postgres.New
+	if w.places[name].Each {
+		open = postgres.NewEach
+	}
+	db, err := open(ctx, name, url, w.parallelism(name)+1+w.spare)
 	if err != nil {
 		return nil, &locationError{err}
 	}
@@ -335,14 +360,13 @@ func (w *world) url(ctx context.Context, name string) (string, error) {
 	case main && o.databaseURLFile != "":
 		return readURL(name, o.databaseURLFile)
 	}
-	for _, d := range w.file.Databases {
-		switch {
-		case d.Name != name:
-		case d.URL != "":
-			return strings.TrimSpace(d.URL), nil
-		case d.URLFile != "":
-			return readURL(name, d.URLFile)
-		}
+	switch d := w.places[name]; {
+	case d.URL != "":
+		return strings.TrimSpace(d.URL), nil
+	case d.URLFile != "":
+		return readURL(name, d.URLFile)
+	case d.Each:
+		return "", &locationError{fmt.Errorf("database %s: its tenant lacks a label that its url asks for", name)}
 	}
 	if url := strings.TrimSpace(os.Getenv("DATABASE_URL")); url != "" {
 		return url, nil

@@ -100,6 +100,9 @@ CREATE TABLE tenantry.audit (
 // Prepare implements reconcile.Database. Where nothing is to be made it only
 // reads.
 func (db *DB) Prepare(ctx context.Context) error {
+	if err := db.create(ctx); err != nil {
+		return err
+	}
 	ready := false
 	err := db.reading(ctx, func(tx pgx.Tx) error {
 		version, functions, err := db.prepared(ctx, tx)

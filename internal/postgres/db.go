@@ -29,8 +29,11 @@ type DB struct {
 	config *pgxpool.Config
 	pool   *pgxpool.Pool
 
+	each bool // one of very many, made when it is missing
+
 	connecting sync.Mutex
-	version    int // server_version_num; 0 before Connect
+	absent     bool // there is no such database yet
+	version    int  // server_version_num; 0 before Connect
 	functions  functions
 }
 
@@ -79,11 +82,15 @@ func New(ctx context.Context, name, url string, connections int) (*DB, error) {
 func (db *DB) Connect(ctx context.Context) error {
 	db.connecting.Lock()
 	defer db.connecting.Unlock()
-	if db.version != 0 {
+	if db.version != 0 && !db.absent {
 		return nil
 	}
 	var version string
-	if err := db.pool.QueryRow(ctx, "SELECT current_setting('server_version_num')").Scan(&version); err != nil {
+	err := db.pool.QueryRow(ctx, "SELECT current_setting('server_version_num')").Scan(&version)
+	if db.absent = db.each && isMissing(err); db.absent {
+		version, err = db.serverVersion(ctx)
+	}
+	if err != nil {
 		return db.wrap(err)
 	}
 	number, err := strconv.Atoi(version)
@@ -99,6 +106,9 @@ func (db *DB) Close() { db.pool.Close() }
 
 // Name returns the name that the user gave the database.
 func (db *DB) Name() string { return db.name }
+
+// Major implements reconcile.Database.
+func (db *DB) Major() int { return db.version / 10000 }
 
 // Version returns the server's version as server_version_num has it: 150004.
 func (db *DB) Version() int { return db.version }

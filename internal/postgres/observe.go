@@ -16,6 +16,10 @@ import (
 // the fingerprints of those whose token has moved.
 func (db *DB) Observe(ctx context.Context, schemas []string, all bool) (*reconcile.Observed, error) {
 	out := &reconcile.Observed{Live: make(map[string]reconcile.Live)}
+	if db.missing() {
+		out.Absent, out.User, out.Database = true, db.config.ConnConfig.User, db.config.ConnConfig.Database
+		return out, nil
+	}
 	err := db.reading(ctx, func(tx pgx.Tx) error {
 		var err error
 		if out.Managed, err = managed(ctx, tx); err != nil {

@@ -24,7 +24,11 @@ type workbench struct {
 
 // Workbench implements reconcile.Database: a workbench in this database.
 func (db *DB) Workbench(ctx context.Context) (schema.Workbench, error) {
-	wb, err := openWorkbench(ctx, db.config.ConnConfig.Copy())
+	config := db.config.ConnConfig.Copy()
+	if db.missing() {
+		config.Database = maintenance
+	}
+	wb, err := openWorkbench(ctx, config)
 	if err != nil {
 		return nil, db.wrap(err)
 	}

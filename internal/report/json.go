@@ -24,6 +24,9 @@ func JSON(w io.Writer, r *reconcile.Report) error {
 		d.field("run_id", r.RunID)
 	}
 	d.field("partial", p.Partial)
+	if p.Shard != "" {
+		d.field("shard", p.Shard)
+	}
 	d.field("allowed", p.Allowed)
 	d.field("desired", p.Desired)
 	d.field("summary", p.Summary)

@@ -1,0 +1,88 @@
+package state
+
+import (
+	"cmp"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// markPattern is what in a database's url stands for something of each tenant.
+var markPattern = regexp.MustCompile(`\$\{(id|labels\.[A-Za-z0-9_./-]+)\}`)
+
+// isMark reports whether a name in "${…}" is no variable's, but a mark.
+func isMark(name string) bool { return markPattern.MatchString("${" + name + "}") }
+
+// PerTenant reports whether the url has marks: then it stands for a database for
+// each tenant, or for each value of a label.
+func (d Database) PerTenant() bool { return markPattern.MatchString(d.URL) }
+
+// of returns the database that d is for a tenant. Its name is d's with what the
+// marks stand for. A tenant without a label that is asked for gets one without a
+// URL, and the label's name.
+func (d Database) of(t Tenant) (one Database, missing string) {
+	if !d.PerTenant() {
+		return d, ""
+	}
+	one = d
+	one.Each = true
+	var values []string
+	one.URL = markPattern.ReplaceAllStringFunc(d.URL, func(mark string) string {
+		value, label := t.ID, strings.TrimSuffix(strings.TrimPrefix(mark, "${labels."), "}")
+		if mark != "${id}" {
+			if value = t.Labels[label]; value == "" {
+				missing = label
+			}
+		}
+		if !slices.Contains(values, value) {
+			values = append(values, value)
+		}
+		return url.PathEscape(value)
+	})
+	one.Name = d.Name + "/" + strings.Join(values, "/")
+	if missing != "" {
+		one.URL = ""
+	}
+	return one, missing
+}
+
+// databaseOf returns the database that a tenant is in.
+func (f *File) databaseOf(t Tenant) (one Database, missing string) {
+	for _, d := range f.Databases {
+		if d.Name == t.Database {
+			return d.of(t)
+		}
+	}
+	return Database{Name: t.Database}, ""
+}
+
+// Places returns the databases that there are, sorted by name: those that the file
+// lists, and in place of one for each tenant those that its tenants come to.
+func (f *File) Places() []Database {
+	var out []Database
+	seen := make(map[string]bool)
+	for _, d := range f.Databases {
+		if !d.PerTenant() {
+			out = append(out, d)
+		}
+	}
+	for _, t := range f.Tenants {
+		if one, _ := f.databaseOf(t); one.Each && !seen[one.Name] {
+			seen[one.Name] = true
+			out = append(out, one)
+		}
+	}
+	slices.SortFunc(out, func(a, b Database) int { return cmp.Compare(a.Name, b.Name) })
+	return out
+}
+
+// checkPlaces makes sure that the tenants have the labels that their databases'
+// urls ask for.
+func (r *reader) checkPlaces() {
+	for _, t := range r.file.Tenants {
+		if _, missing := r.file.databaseOf(t); missing != "" {
+			r.errorf(t.Pos, CodeMissingLabel, "the tenant %s has no label %s, which the url of the database %s asks for", quote(t.ID), quote(missing), quote(t.Database))
+		}
+	}
+}
