@@ -29,7 +29,7 @@ func TestKilledAtAnyMomentEverySchemaIsWhole(t *testing.T) {
 	t.Parallel()
 	f := newCrashFleet(t, pgtest.URL(t))
 	pooled := pgtest.Pooled(t, f.url)
-	f.interrupted(6, func(i int, wait func()) {
+	f.interrupted(4, func(i int, wait func()) {
 		cmd := f.command()
 		if i%2 == 0 {
 			cmd = f.commandAt(pooled)
@@ -115,7 +115,7 @@ func TestThreeRunsAtOnceMakeEveryChangeOnce(t *testing.T) {
 	f := newCrashFleet(t, pgtest.URL(t))
 	pooled := pgtest.Pooled(t, f.url)
 	f.begin()
-	for i := 1; i <= numberFrom("TENANTRY_TEST_KILLS", 3); i++ {
+	for i := 1; i <= numberFrom("TENANTRY_TEST_KILLS", 2); i++ {
 		f.write(i)
 		var runs []*exec.Cmd
 		var said [3]strings.Builder
