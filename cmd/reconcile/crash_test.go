@@ -109,13 +109,13 @@ func (f *crashFleet) struck(cmd *exec.Cmd, wait, strike func()) {
 }
 
 // Several runs at once share the work: each change is made once, nobody waits for
-// ever, and all end well. $TENANTRY_TEST_KILLS says how often.
+// ever, and all end well. $TENANTRY_TEST_TOGETHER says how often.
 func TestThreeRunsAtOnceMakeEveryChangeOnce(t *testing.T) {
 	t.Parallel()
 	f := newCrashFleet(t, pgtest.URL(t))
 	pooled := pgtest.Pooled(t, f.url)
 	f.begin()
-	for i := 1; i <= numberFrom("TENANTRY_TEST_KILLS", 2); i++ {
+	for i := 1; i <= numberFrom("TENANTRY_TEST_TOGETHER", 2); i++ {
 		f.write(i)
 		var runs []*exec.Cmd
 		var said [3]strings.Builder
