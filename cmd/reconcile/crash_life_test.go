@@ -21,7 +21,7 @@ func TestKilledAtAnyMomentEveryTenantIsSomewhere(t *testing.T) {
 	t.Parallel()
 	kills, seed := numberFrom("TENANTRY_TEST_KILLS", 6), numberFrom("TENANTRY_TEST_SEED", 1)
 	random := rand.New(rand.NewPCG(uint64(seed), 3))
-	f := newCrashFleet(t)
+	f := newCrashFleet(t, pgtest.URL(t))
 	app := pgtest.RoleName(pgtest.Role(t, f.url, "NOSUPERUSER"))
 	conn, err := pgx.Connect(context.Background(), f.url)
 	if err != nil {
