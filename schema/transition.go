@@ -81,8 +81,8 @@ func isInvalid(l Line) bool { return strings.HasSuffix(l.Definition, " INVALID")
 // where that leads nowhere, or not all the way, with more.
 func (t *transition) plan(ctx context.Context, engine Engine) (*Transition, error) {
 	out, err := t.attempt(ctx, engine, false)
-	if ctx.Err() != nil {
-		return nil, err
+	if gone := ctx.Err(); gone != nil {
+		return nil, gone // whoever asked may have gone just after the attempt went well
 	}
 	if err != nil || len(out.Unplanned) > 0 {
 		thorough, failed := t.attempt(ctx, engine, true)

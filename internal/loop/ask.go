@@ -44,6 +44,7 @@ type Ask struct {
 	Saved   *reconcile.Plan // what must be planned then, or nil
 	Allowed reconcile.Allowed
 	Removal bool // the tenants may be retired or renamed, whatever the policy says of how many
+	Heal    bool // drift is mended, where the policy would only have it reported
 }
 
 // A Ticket is an Ask that was accepted.
@@ -151,6 +152,11 @@ func (l *Loop) carryOut(ctx context.Context, t *Ticket) (*reconcile.Report, erro
 	if t.Removal {
 		only := *desired
 		only.Policy.MaxRemovals = max(only.Policy.MaxRemovals, len(only.Targets))
+		desired = &only
+	}
+	if t.Heal {
+		only := *desired
+		only.Policy.Drift = state.DriftHeal
 		desired = &only
 	}
 	planner, world := l.planner(w), *w

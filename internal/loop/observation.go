@@ -113,6 +113,9 @@ func defined(before []*Tenant, w *World) []*Tenant {
 		t := &Tenant{ID: d.ID, Defined: d, Schemas: missing[d.ID]}
 		if was := known[d.ID]; was != nil {
 			t.Schemas = merged(was.Schemas, missing[d.ID])
+			if d.State == state.Retired && slices.ContainsFunc(was.Schemas, retired) {
+				t.Schemas = was.Schemas // they have other names than what is asked for
+			}
 			delete(known, d.ID)
 		}
 		out = append(out, t)
@@ -125,6 +128,8 @@ func defined(before []*Tenant, w *World) []*Tenant {
 	slices.SortFunc(out, func(a, b *Tenant) int { return strings.Compare(a.ID, b.ID) })
 	return out
 }
+
+func retired(s Schema) bool { return s.State == reconcile.StateRetired }
 
 // unseen is a target that nobody has looked at.
 func unseen(t *reconcile.Target) Schema {

@@ -42,7 +42,8 @@ func (s *Server) setState(to state.TenantState) func(http.ResponseWriter, *http.
 }
 
 // reconcileTenant brings one tenant to its definition now, and says how that
-// went.
+// went. Whoever asks for it by name means it, so what has drifted is mended where
+// policy.drift is report too.
 func (s *Server) reconcileTenant(w http.ResponseWriter, r *http.Request) error {
 	var allowed reconcile.Allowed
 	if err := body(r, &allowed); err != nil {
@@ -56,7 +57,7 @@ func (s *Server) reconcileTenant(w http.ResponseWriter, r *http.Request) error {
 	if _, err := desiredOf(o.World, id); err != nil {
 		return err
 	}
-	return s.run(w, r, loop.Ask{By: CallerOf(r.Context()).Name, Tenants: []string{id}, Allowed: allowed})
+	return s.run(w, r, loop.Ask{By: CallerOf(r.Context()).Name, Tenants: []string{id}, Allowed: allowed, Heal: true})
 }
 
 // reconcileFleet brings all tenants to their definitions now.

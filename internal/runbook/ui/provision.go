@@ -46,7 +46,7 @@ func (p *Pages) provision(w http.ResponseWriter, r *http.Request, v *view) error
 	wish, err := d.wish()
 	if err == nil && r.PostForm.Get("step") == "provision" {
 		if _, err = v.send(http.MethodPut, nil, wish, "/tenants/%s", d.ID); err == nil {
-			return p.redirect(w, r, "/tenants/"+d.ID)
+			return p.redirect(w, r, "/tenants/"+d.ID+"?new=1")
 		}
 	} else if err == nil {
 		d.Plan = new(planDocument)

@@ -3,9 +3,11 @@ package ui
 import (
 	"html/template"
 	"net/http"
+	"slices"
 
 	"tenantry/internal/runbook"
 	"tenantry/reconcile"
+	"tenantry/state"
 )
 
 // tenantData is what the page of a tenant shows.
@@ -42,15 +44,30 @@ func (d tenantData) Differs() bool {
 	return false
 }
 
+// Unexpected reports whether it has what it should not have.
+func (d tenantData) Unexpected() bool {
+	for _, s := range d.Schemas {
+		if s.Diff != nil && slices.ContainsFunc(s.Diff.Differing, func(l reconcile.ExplainedLine) bool { return l.Problem == "unexpected" }) {
+			return true
+		}
+	}
+	return false
+}
+
 // tenant is the page of one tenant.
 func (p *Pages) tenant(w http.ResponseWriter, r *http.Request, v *view) error {
 	id := r.PathValue("id")
 	var d tenantData
-	if err := v.get(&d.Tenant, "/tenants/%s", id); err != nil {
+	switch err := v.get(&d.Tenant, "/tenants/%s", id); {
+	case err == nil:
+		d.Now = d.State
+		p.look(v, &d)
+	case r.URL.Query().Has("new") && problemOf(err).Status == http.StatusNotFound:
+		d.Tenant = runbook.Tenant{ID: id, Lifecycle: state.Active} // it was just asked for, and the loop has not read that yet
+		d.Now = reconcile.StateMissing
+	default:
 		return err
 	}
-	d.Now = d.State
-	p.look(v, &d)
 	v.Title, v.Here, v.Data = id, "fleet", d
 	return v.show(w, http.StatusOK, "tenant")
 }

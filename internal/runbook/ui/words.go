@@ -25,6 +25,7 @@ var stateWords = []struct {
 	Means  string
 	Urgent bool
 }{
+	{reconcile.StateUnreachable, "Unreachable", "Their database cannot be read.", true},
 	{reconcile.StateFailing, "Failing", "The last attempt on them failed.", true},
 	{reconcile.StateDrifted, "Drifted", "They are not as they were left.", true},
 	{reconcile.StateMissing, "Missing", "Their schemas are not there yet.", true},
@@ -32,6 +33,7 @@ var stateWords = []struct {
 	{reconcile.StateBehind, "Behind", "Their definition has changed since.", true},
 	{reconcile.StateOrphaned, "Orphaned", "No file asks for them any more. Their schemas are left alone.", true},
 	{reconcile.StateInSync, "In sync", "They are as they should be.", false},
+	{reconcile.StateSuspended, "Suspended", "Nobody may use them. Their data stays.", false},
 	{reconcile.StateRetired, "Retired", "They were put aside, and are kept until they are purged.", false},
 }
 
@@ -48,6 +50,24 @@ func (words) Word(s reconcile.State) string {
 // Plain turns a code, such as definition_changed, into words.
 func (words) Plain(code any) string {
 	return strings.NewReplacer("_", " ", "-", " ").Replace(fmt.Sprint(code))
+}
+
+// Blocked says why a schema may not become what it should be: reasons have words
+// of their own, and all else is said as it came.
+func (w words) Blocked(why string) string {
+	switch reconcile.Reason(why) {
+	case reconcile.ReasonDrifted:
+		return "It is not as it was left, and the policy has that only reported. Heal mends it all the same."
+	case reconcile.ReasonHazard:
+		return "What would bring it to its definition is too dangerous for the policy: it destroys data, or is denied in atlas.hcl. The SQL below says what."
+	case reconcile.ReasonFirstSeen:
+		return "There is a schema of that name that was never managed. It is taken over where the file says adopt: true."
+	case reconcile.ReasonProtected:
+		return "It is protected. The file has to say otherwise first."
+	case reconcile.ReasonUnplanned:
+		return "It differs in a way that nothing we know of would mend."
+	}
+	return "It may not become what it should be: " + w.Plain(why)
 }
 
 // Count is a number with what is counted: "1 tenant", "2,000 tenants".

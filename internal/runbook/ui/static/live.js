@@ -25,7 +25,7 @@
   function swap(page) {
     for (const old of document.querySelectorAll("[data-live]")) {
       const now = page.getElementById(old.id);
-      if (!now || now.innerHTML === old.innerHTML) continue;
+      if (!now || meaning(now) === meaning(old)) continue;
       const active = old.contains(document.activeElement) ? document.activeElement : null;
       if (active && active.matches("input, select, textarea")) continue;
       for (const open of old.querySelectorAll("details[open][id]")) {
@@ -38,6 +38,11 @@
       if (at >= 0) old.querySelectorAll(active.tagName)[at]?.focus();
       if (state(old) && state(old) !== before) said.textContent = document.querySelector("h1").textContent + ": " + state(old);
     }
+  }
+
+  // meaning is what a part says, but for how long ago something was.
+  function meaning(part) {
+    return part.innerHTML.replace(/(<time [^>]*>)[^<]*/g, "$1").replaceAll(' open=""', "");
   }
 
   function state(part) {
