@@ -164,6 +164,7 @@ func (a *app) policyFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.parallelism, "parallelism", 0, "targets at once per database (default policy.parallelism, 4)")
 	f.DurationVar(&o.lockTimeout, "lock-timeout", 0, "PostgreSQL's lock_timeout for each target (default policy.lock_timeout, 3s)")
 	f.IntVar(&o.maxRemovals, "max-removals", -1, "so many may be retired or renamed in a run (default policy.max_removals, 0)")
+	f.Lookup("max-removals").DefValue = "0" // as it reads in the help; -1 is for what was not given
 	f.IntVar(&o.maxChanges, "max-changes", 0, "so many schemas may be touched in a run (default policy.max_changes, any number)")
 	f.IntVar(&o.maxFailures, "max-failures", 0, "stop starting targets after so many failed (default policy.max_failures, 5)")
 }
