@@ -37,6 +37,7 @@ func (d *databasePlanner) classify(changes []Change) []*class {
 		blueprint   string
 		made        string
 		lastApplied schema.Fingerprint
+		extra       string
 		access      string
 		history     string
 	}
@@ -99,7 +100,11 @@ func (d *databasePlanner) planClass(ctx context.Context, c *class) error {
 		return change.Access.err
 	}
 	after := change.Access.after(c.step.lines)
+	after = append(after, change.extra...)
 	c.step.Statements = append(c.step.Statements, after...)
+	if len(change.extra) > 0 {
+		c.step.scope = nil // they touch what no line tells of
+	}
 	if c.online != nil {
 		c.online.Statements = slices.Concat(change.Access.before, c.online.Statements, after)
 		c.online.identify()

@@ -19,7 +19,8 @@ type Change struct {
 	Pending []schema.FileRun
 	Wrong   error // why its history does not go with the files
 
-	notes []Diagnostic // what else there is to say
+	notes []Diagnostic       // what else there is to say
+	extra []schema.Statement // what is to be done that is no matter of structure
 }
 
 // Diff compares the targets of one database with what is live there: a function

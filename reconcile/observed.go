@@ -81,6 +81,8 @@ type Observed struct {
 	Live    map[string]Live // by schema; those that do not exist are absent
 	Records []Record        // ordered by schema
 	Managed bool            // the control schema exists
+	Citus   *Citus          // nil where the database is not asked to be one of Citus
+	Notes   []Diagnostic    // what else there is to say of the database
 	Absent  bool            // there is no such database yet; Prepare makes it
 	User    string          // who connects
 	// Database is the database's own name.

@@ -122,6 +122,7 @@ const (
 	ReasonPurging           Reason = "purging"            // a purge of it has begun, and there is no way back
 	ReasonNameTaken         Reason = "name_taken"         // another schema has the name that it should get
 	ReasonElsewhere         Reason = "elsewhere"          // it is on record in another database, and its rows may be there
+	ReasonDistribution      Reason = "distribution"       // in Citus it is not distributed as it should be
 	ReasonUnreachable       Reason = "unreachable"        // its database cannot be read, so nobody knows what is to be done
 	ReasonMaxRemovals       Reason = "max_removals"       // the run would remove more than policy.max_removals
 	ReasonMaxChanges        Reason = "max_changes"        // the run would touch more than policy.max_changes

@@ -108,6 +108,7 @@ func (p *Planner) Plan(ctx context.Context, desired *Desired) (*Plan, error) {
 		plan.Targets = append(plan.Targets, part.targets...)
 		plan.compiled[names[i]], plan.horizons[names[i]] = part.fresh, part.horizon
 		plan.lose(names[i], part)
+		plan.Diagnostics = append(plan.Diagnostics, part.notes...)
 		for _, s := range part.steps {
 			if !seen[s.ID] {
 				seen[s.ID] = true
@@ -128,7 +129,8 @@ type databasePlan struct {
 	targets []PlannedTarget
 	fresh   []*schema.Compiled // compiled in this run, to be stored by an apply
 	horizon string             // to be kept by an apply that has nothing else to do
-	lost    error              // why there is nothing else here
+	notes   []Diagnostic
+	lost    error // why there is nothing else here
 }
 
 // planDatabase plans for one database. Where another run changes what was
@@ -160,6 +162,10 @@ func (p *Planner) planOnce(ctx context.Context, desired *Desired, db Database) (
 	if err := d.lookAtGrants(ctx, changes); err != nil {
 		return nil, false, err
 	}
+	if err := d.distribute(changes); err != nil {
+		return nil, false, err
+	}
+	d.plan.notes = d.observed.Notes
 	classes := d.classify(changes)
 	if err := d.planClasses(ctx, classes); err != nil {
 		return nil, false, err

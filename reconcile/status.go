@@ -33,7 +33,8 @@ type TargetStatus struct {
 	AppliedAt   *time.Time `json:"applied_at,omitempty"`
 	AttemptedAt *time.Time `json:"attempted_at,omitempty"`
 	RunID       string     `json:"run_id,omitempty"`
-	Error       string     `json:"error,omitempty"` // of the last attempt
+	Error       string     `json:"error,omitempty"`  // of the last attempt
+	Worker      string     `json:"worker,omitempty"` // of Citus, that has the schema
 
 	Conditions []Condition `json:"conditions"` // Ready, Reconciling and Stalled, in that order
 }
@@ -142,11 +143,17 @@ func (p *Planner) statusIn(ctx context.Context, desired *Desired, name string) (
 		return nil, err
 	}
 	changes := Diff(d.desired, name, d.fingerprints, d.observed)
+	if err := d.distribute(changes); err != nil {
+		return nil, err
+	}
 	if err := d.lookAtGrants(ctx, changes); err != nil {
 		return nil, err
 	}
 	for _, c := range changes {
 		t := statusOf(&c)
+		if d.observed.Citus != nil {
+			t.Worker = d.observed.Citus.Schemas[c.At]
+		}
 		t.Conditions = conditionsOf(&t)
 		out = append(out, t)
 	}

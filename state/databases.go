@@ -35,6 +35,7 @@ func (r *reader) database(p pair) Database {
 		field{"url_file", func(n *yaml.Node) { d.written.urlFile, d.URLFile = r.expanded(n, `"url_file"`) }},
 		field{"parallelism", func(n *yaml.Node) { d.Parallelism, _ = r.within(n, `"parallelism"`, 1, maxParallelism) }},
 		field{"lock_timeout", func(n *yaml.Node) { d.LockTimeout = r.duration(n, `"lock_timeout"`) }},
+		field{"citus", func(n *yaml.Node) { d.Citus = r.citus(n) }},
 	)
 	switch {
 	case len(r.found)+r.more > before:
@@ -45,6 +46,17 @@ func (r *reader) database(p pair) Database {
 		r.errorf(d.Pos, CodeMissingField, "%s has neither url nor url_file", what)
 	}
 	return d
+}
+
+// citus reads true, false, or what else is to be done.
+func (r *reader) citus(n *yaml.Node) Citus {
+	if target(n).Kind != yaml.MappingNode {
+		yes, _ := r.boolean(n, `"citus"`)
+		return Citus{Distributed: yes}
+	}
+	c := Citus{Distributed: true}
+	r.object(n, `"citus"`, field{"convert", func(n *yaml.Node) { c.Convert, _ = r.boolean(n, `"convert"`) }})
+	return c
 }
 
 // expanded returns text as it is written, and with its variables replaced.

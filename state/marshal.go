@@ -76,6 +76,12 @@ func (p *printer) databases(databases []Database) {
 		if d.LockTimeout > 0 {
 			where += ", lock_timeout: " + scalar(d.LockTimeout.String())
 		}
+		switch {
+		case d.Convert:
+			where += ", citus: {convert: true}"
+		case d.Distributed:
+			where += ", citus: true"
+		}
 		p.printf("  %s: {%s}", scalar(d.Name), where)
 	}
 }

@@ -3,6 +3,7 @@ package state
 import (
 	"fmt"
 	"testing"
+	"time"
 )
 
 // Every tenant is of exactly one share, each share has about as many, and whose a
@@ -69,7 +70,21 @@ tenants:
 	if want := "main.identity region/eu/west.identity silo/globex.identity main.tenant_acme silo/globex.tenant_globex region/eu/west.tenant_initech region/eu/west.tenant_stark "; targets != want {
 		t.Errorf("the targets are %s, want %s", targets, want)
 	}
-	_, err := Parse("tenants.yaml", []byte("databases: {r: {url: 'postgres://${labels.region}/a'}}\ndefaults: {services: [app]}\ntenants: [acme]"), Options{})
+	f = parse(t, "databases: {a: {url: x, citus: true}, b: {url: u, parallelism: 3, lock_timeout: 2s, citus: {convert: true}}, c: {url: z, citus: false}}\ndefaults: {services: [app], database: a}\ntenants: [acme]\n")
+	text, err := f.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := parse(t, string(text))
+	for i, d := range f.Databases {
+		if back := again.Databases[i]; d.Limits != back.Limits || d.Citus != back.Citus {
+			t.Errorf("%s was %+v %+v and is written as %+v %+v", d.Name, d.Limits, d.Citus, back.Limits, back.Citus)
+		}
+	}
+	if b := f.Databases[1]; b.Parallelism != 3 || b.LockTimeout != 2*time.Second || !b.Convert || f.Databases[2].Distributed {
+		t.Errorf("%+v %+v", b.Limits, b.Citus)
+	}
+	_, err = Parse("tenants.yaml", []byte("databases: {r: {url: 'postgres://${labels.region}/a'}}\ndefaults: {services: [app]}\ntenants: [acme]"), Options{})
 	if err == nil || err.Error() != `tenants.yaml:3:11: error[missing-label]: the tenant "acme" has no label "region", which the url of the database "r" asks for` {
 		t.Errorf("without the label: %v", err)
 	}

@@ -42,10 +42,17 @@ type Database struct {
 	URL     string `json:"-"` // with its variables replaced
 	URLFile string // with its variables replaced
 	Limits
+	Citus
 	Each bool // it is one of those that a url with marks stands for, made when it is missing
 	Pos  diag.Pos
 
 	written written
+}
+
+// Citus says that a database is a coordinator of Citus, whose schemas are shards.
+type Citus struct {
+	Distributed bool // tenants' schemas are made as shards
+	Convert     bool // schemas that are plain ones are made shards
 }
 
 // Limits are those of one database. What is 0 is as the policy has it.

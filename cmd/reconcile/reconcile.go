@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,7 +90,7 @@ func (a *app) ending(ctx context.Context, r *reconcile.Report) error {
 	switch {
 	case ctx.Err() != nil:
 		return errors.New("interrupted; every target is as it was or as it should be")
-	case r.Failed() || r.Count(reconcile.ResultSkipped) > 0 || len(r.Plan.Diagnostics) > 0: // rows that are no tenants
+	case r.Failed() || r.Count(reconcile.ResultSkipped) > 0 || wrong(r.Plan.Diagnostics): // rows that are no tenants
 		return exitCode(exitFailed)
 	case r.Plan.Refused != "" || !r.DryRun() && r.Blocked():
 		return exitCode(exitBlocked)
@@ -156,3 +157,8 @@ func reportOf(wrong diag.List) *reconcile.Report {
 }
 
 func sprintf(format string, args ...any) string { return fmt.Sprintf(format, args...) }
+
+// wrong reports whether any of the diagnostics is more than a warning.
+func wrong(found []reconcile.Diagnostic) bool {
+	return slices.ContainsFunc(found, func(d reconcile.Diagnostic) bool { return d.Severity == diag.Error })
+}

@@ -10,6 +10,7 @@ import (
 	"tenantry/internal/embedded"
 	"tenantry/internal/postgres"
 	"tenantry/internal/watch"
+	"tenantry/state"
 )
 
 // A pool is a database that stays open from one cycle to the next.
@@ -17,6 +18,7 @@ type pool struct {
 	*postgres.DB
 	url         string
 	parallelism int
+	citus       state.Citus
 }
 
 // A session is what stays from one reading of the files to the next: the watch
@@ -148,7 +150,7 @@ func (s *session) openAll(ctx context.Context, w *world) error {
 	}
 	w.spare = s.spare
 	for name, p := range s.pools {
-		if url, there := urls[name]; there && p.url != url || p.parallelism != w.parallelism(name) || w.unusable[name] != nil {
+		if url, there := urls[name]; there && p.url != url || p.parallelism != w.parallelism(name) || p.citus != w.places[name].Citus || w.unusable[name] != nil {
 			p.Close()
 			delete(s.pools, name)
 		}
@@ -165,7 +167,7 @@ func (s *session) openAll(ctx context.Context, w *world) error {
 				}
 				continue
 			}
-			s.pools[name] = pool{DB: db, url: urls[name], parallelism: w.parallelism(name)}
+			s.pools[name] = pool{DB: db, url: urls[name], parallelism: w.parallelism(name), citus: w.places[name].Citus}
 		}
 		w.databases[name] = s.pools[name].DB
 	}

@@ -331,6 +331,9 @@ func (w *world) open(ctx context.Context, name, url string) (*postgres.DB, error
 	if err != nil {
 		return nil, &locationError{err}
 	}
+	if c := w.places[name].Citus; c.Distributed {
+		db.AskCitus(c.Convert)
+	}
 	return db, nil
 }
 

@@ -206,6 +206,9 @@ func (t *transaction) refuseIf(s schema.Statement) {
 }
 
 func (t *transaction) runStatements() {
+	if sharding := t.sharding(t.db); sharding != "" {
+		t.batch.Queue(sharding)
+	}
 	t.batch.Queue("SET LOCAL search_path = " + schema.QuoteIdent(t.Target.Schema) + ", public")
 	t.first = t.batch.Len()
 	for _, s := range t.statements {

@@ -140,6 +140,11 @@ func (db *DB) migrate(ctx context.Context, tx pgx.Tx) error {
 	if version > len(migrations) {
 		return fmt.Errorf("its control schema is of version %d and this reconcile knows up to %d: use a newer reconcile", version, len(migrations))
 	}
+	if db.citus.found {
+		if _, err := tx.Exec(ctx, shardingOff); err != nil {
+			return err
+		}
+	}
 	for i := version; i < len(migrations); i++ {
 		if err := simple(ctx, tx.Conn(), migrations[i]); err != nil {
 			return err

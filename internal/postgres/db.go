@@ -29,7 +29,8 @@ type DB struct {
 	config *pgxpool.Config
 	pool   *pgxpool.Pool
 
-	each bool // one of very many, made when it is missing
+	citus citus
+	each  bool // one of very many, made when it is missing
 
 	connecting sync.Mutex
 	absent     bool // there is no such database yet
@@ -96,6 +97,9 @@ func (db *DB) Connect(ctx context.Context) error {
 	number, err := strconv.Atoi(version)
 	if err != nil || number < oldest {
 		return fmt.Errorf("database %s: PostgreSQL %d is too old: 14 is the oldest that is supported", db.name, number/10000)
+	}
+	if err := db.findCitus(ctx); err != nil {
+		return err
 	}
 	db.functions, db.version = functionsFor(number), number
 	return nil

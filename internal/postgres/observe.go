@@ -30,6 +30,9 @@ func (db *DB) Observe(ctx context.Context, schemas []string, all bool) (*reconci
 				return err
 			}
 		}
+		if err := db.observeCitus(ctx, tx, out); err != nil {
+			return err
+		}
 		if out.User, out.Database, err = readable(ctx, tx, schemas); err != nil {
 			return err
 		}

@@ -64,8 +64,8 @@ func openWorkbench(ctx context.Context, config *pgx.ConnConfig) (*workbench, err
 	wb := &workbench{Tx: tx, pool: pool}
 	// Bodies of functions may name what is only built later. And compiling Atlas's
 	// queries of a large catalog takes longer than running them.
-	err = tx.QueryRowContext(ctx, "SELECT current_setting('server_version_num')::int, set_config('check_function_bodies', 'off', true), set_config('jit', 'off', true)").
-		Scan(&wb.version, new(string), new(string))
+	err = tx.QueryRowContext(ctx, "SELECT current_setting('server_version_num')::int, set_config('check_function_bodies', 'off', true), set_config('jit', 'off', true), set_config('citus.enable_schema_based_sharding', 'off', true)").
+		Scan(&wb.version, new(string), new(string), new(string))
 	if err != nil {
 		wb.Close()
 		return nil, err

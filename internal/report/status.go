@@ -53,6 +53,7 @@ func Status(w io.Writer, f *reconcile.Fleet, s Style) error {
 			p.say(0, o.colour, thousands(len(of))+" "+o.words, ": "+names(of, s.Verbose))
 		}
 	}
+	p.balance(f)
 	for i := range f.Targets {
 		if t := &f.Targets[i]; t.Error != "" || len(f.Targets) <= 2 || s.Verbose {
 			p.gap()
@@ -66,6 +67,19 @@ func Status(w io.Writer, f *reconcile.Fleet, s Style) error {
 	return p.w.Flush()
 }
 
+// balance says how many schemas each worker of Citus has.
+func (p *page) balance(f *reconcile.Fleet) {
+	of := make(map[string]int)
+	for i := range f.Targets {
+		if worker := f.Targets[i].Worker; worker != "" {
+			of[worker]++
+		}
+	}
+	for _, worker := range slices.Sorted(maps.Keys(of)) {
+		p.say(0, plain, "", "on worker "+worker+": "+count(of[worker], "schema"))
+	}
+}
+
 func targetName(t *reconcile.TargetStatus) string {
 	if t.Tenant == "" {
 		return t.Schema
@@ -77,6 +91,9 @@ func (p *page) targetStatus(t *reconcile.TargetStatus) {
 	p.say(0, bold, targetName(t), fmt.Sprintf(" (schema %s in %s): %s", t.Schema, t.Database, strings.ReplaceAll(string(t.State), "_", " ")))
 	for _, c := range t.Conditions {
 		p.condition(c)
+	}
+	if t.Worker != "" {
+		p.say(2, plain, "", "on worker "+t.Worker)
 	}
 	p.say(2, plain, "", "last changed "+when(t.AppliedAt)+lastRun(t))
 	if t.Blueprint != "" {
