@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -86,7 +87,9 @@ func (f *crashFleet) interrupted(times int, interrupt func(i int, wait func())) 
 		took = (took + time.Since(started) + 500*time.Millisecond) / 2
 		want := f.fingerprints()
 		for name, now := range after {
-			r, building := records[name], unfinished[name] // an index that is not built to its end is in no record
+			// An index that is built concurrently, in every third version and where there are rows, is recorded
+			// right after; one that is not built to its end is in no record.
+			r, building := records[name], unfinished[name] || i%3 == 0 && slices.Contains(f.schemas[:len(f.schemas)/2], name)
 			if r.Fingerprint != now && !building {
 				f.t.Errorf("%d (seed %d): the record of %s (%s) is not what it is", i, seed, name, r.Status)
 			}
