@@ -294,6 +294,7 @@ func (a *applying) attempt(ctx context.Context, p *part, it *item) bool {
 		Goal:        step.goal,
 		Files:       step.Files,
 		Names:       t.Names(),
+		Again:       it.attempt > 1,
 		OnlyIfEmpty: a.Destructive == state.DestructiveIfEmpty && step.Destructive(),
 	}
 	if t.settled && !step.Destructive() { // what destroys data is done to what has been looked at, all of it

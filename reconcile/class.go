@@ -129,12 +129,14 @@ func (d *databasePlanner) planStructure(ctx context.Context, c *class) error {
 	}
 	to := d.compiled[b.Digest]
 	if !change.Exists {
-		c.step.To, c.step.lines = to.Fingerprint.String(), to.Lines
-		c.step.Statements = append(c.step.Statements, change.Access.creating(to.Statements())...)
-		c.step.Files = to.Creation(b)
-		for i := range c.step.Files {
-			c.step.Files[i].First += len(c.step.Statements) - len(to.Create)
+		creation := to.Creation(b)
+		c.step.To, c.step.lines = creation.To.String(), creation.Lines
+		statements := change.Access.creating(creation.Statements)
+		for i := range creation.Files { // the grants of a new schema come before its files
+			creation.Files[i].First += len(statements) - len(creation.Statements)
 		}
+		c.follow(creation.Files)
+		c.step.Statements = append(c.step.Statements, statements...)
 		return nil
 	}
 	if !change.Differs {
@@ -164,6 +166,14 @@ func (d *databasePlanner) planStructure(ctx context.Context, c *class) error {
 	}
 	c.take(change, transition)
 	return nil
+}
+
+// follow adds files whose statements come next to the step.
+func (c *class) follow(files []schema.FileRun) {
+	for _, f := range files {
+		f.First += len(c.step.Statements)
+		c.step.Files = append(c.step.Files, f)
+	}
 }
 
 // take makes the transition the class's step.

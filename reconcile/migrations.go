@@ -77,7 +77,7 @@ func (d *databasePlanner) planFiles(ctx context.Context, c *class, from []schema
 	applied, pending := change.Applied, change.Pending
 	learned := b.Learned(applied)
 	if len(applied) == 0 && len(from) > 0 {
-		runs, err := d.found(b, change.From)
+		runs, err := d.found(b, from)
 		if err != nil {
 			return err
 		}
@@ -99,21 +99,18 @@ func (d *databasePlanner) planFiles(ctx context.Context, c *class, from []schema
 			one.Reason = ReasonDefinitionChanged
 		}
 	}
-	for _, f := range transition.Files {
-		f.First += len(c.step.Statements)
-		learned = append(learned, f)
-	}
 	c.step.Files = learned
+	c.follow(transition.Files)
 	c.take(change, transition)
 	return nil
 }
 
 // found says which files a schema without a history must have behind it.
-func (d *databasePlanner) found(b *schema.Blueprint, f schema.Fingerprint) ([]schema.FileRun, error) {
+func (d *databasePlanner) found(b *schema.Blueprint, lines []schema.Line) ([]schema.FileRun, error) {
 	if runs, ok := b.FromBaseline(); ok {
 		return runs, nil
 	}
-	if runs, ok := d.compiled[b.Digest].Stage(b, f); ok {
+	if runs, ok := d.compiled[b.Digest].Stage(b, lines); ok {
 		return runs, nil
 	}
 	return nil, errors.New("it was there before, has no history of migrations, and is not what any of their versions makes; say in the migration block which version it has: baseline = \"…\"")

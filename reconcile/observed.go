@@ -160,6 +160,7 @@ type Work struct {
 	Statements  []schema.Statement
 	Files       []schema.FileRun // the migrations among the statements
 	Names       schema.Names     // what the marks of files stand for
+	Again       bool             // this run has tried before: what it had committed stands
 	OnlyIfEmpty bool             // destructive statements are allowed where what they drop holds no data
 	LockTimeout time.Duration
 	// Verifier is what {password} stands for in statements that are named: it is

@@ -350,7 +350,7 @@ func (b *Blueprint) sqlStatements() ([]string, error) {
 		if isHCL(s.path) {
 			continue
 		}
-		statements, err := (&postgres.Driver{}).ScanStmts(string(s.data))
+		statements, err := scan(string(s.data))
 		if err != nil {
 			diags.Errorf(diag.Pos{File: s.path}, "invalid-sql", "%s", err)
 			continue

@@ -32,11 +32,8 @@ func (b *Blueprint) initial() []FileRun {
 // compiled of it. What does not work is a diag.List.
 func (b *Bench) migrate(ctx context.Context, blueprint *Blueprint, c *Compiled) error {
 	if table := blueprint.FlywayHistory(); table != "" {
-		for _, s := range flywayTable(table) {
-			c.Create = append(c.Create, s)
-			if err := b.run(ctx, b.Schema, []Statement{b.statement(s, b.Schema)}); err != nil {
-				return err
-			}
+		if err := b.lookAtHistory(ctx, table, c); err != nil {
+			return err
 		}
 	}
 	for _, r := range blueprint.initial() {
@@ -52,6 +49,28 @@ func (b *Bench) migrate(ctx context.Context, blueprint *Blueprint, c *Compiled) 
 		c.Create = append(c.Create, statements...)
 	}
 	return nil
+}
+
+// lookAtHistory notes what Flyway's table looks like among a schema's lines.
+func (b *Bench) lookAtHistory(ctx context.Context, table string, c *Compiled) error {
+	return b.attempt(ctx, func() error {
+		if err := b.build(ctx, b.Schema, flywayTable(table)); err != nil {
+			return err
+		}
+		lines, err := b.lines(ctx)
+		for _, l := range lines {
+			if l.Kind == KindMigrationHistory {
+				c.History = &l
+			}
+		}
+		return err
+	})
+}
+
+// withoutHistory returns lines without those of other tools' tables, which are no
+// part of what migrations make.
+func withoutHistory(lines []Line) []Line {
+	return slices.DeleteFunc(slices.Clone(lines), func(l Line) bool { return l.Kind == KindMigrationHistory })
 }
 
 // templates returns the statements of a run of a file as templates, in which
@@ -123,22 +142,36 @@ func flywayTable(table string) []Statement {
 	return out
 }
 
-// Creation returns what the files' runs are among the statements that create a
-// schema.
-func (c *Compiled) Creation(b *Blueprint) []FileRun {
-	var out []FileRun
+// Creation returns what makes a new schema.
+func (c *Compiled) Creation(b *Blueprint) *Transition {
+	out := &Transition{Statements: c.Statements(), Lines: c.Lines}
 	runs := b.initial()
 	for i, f := range c.Files {
 		r := runs[i]
 		r.First = f.First
-		out = append(out, r)
+		out.Files = append(out.Files, r)
 	}
+	if c.History != nil {
+		table := flywayTable(c.History.Name)
+		at := len(out.Statements)
+		if len(out.Files) > 0 {
+			at = out.Files[0].First
+		}
+		out.Statements = slices.Insert(out.Statements, at, table...)
+		for i := range out.Files {
+			out.Files[i].First += len(table)
+		}
+		out.Lines = append(slices.Clone(c.Lines), *c.History)
+		SortLines(out.Lines)
+	}
+	out.To = FingerprintOf(out.Lines)
 	return out
 }
 
 // Stage returns the runs after which there was just that structure, the longest
 // of them: what a schema without a history must have behind it.
-func (c *Compiled) Stage(b *Blueprint, f Fingerprint) (runs []FileRun, ok bool) {
+func (c *Compiled) Stage(b *Blueprint, lines []Line) (runs []FileRun, ok bool) {
+	f := FingerprintOf(withoutHistory(lines))
 	for i, file := range c.Files {
 		if file.Fingerprint == f {
 			runs, ok = b.initial()[:i+1], true
@@ -201,15 +234,11 @@ type migrating struct {
 // begin finds, or makes, what the schema is before the pending files.
 func (m *migrating) begin(ctx context.Context, from []Line, last *Compiled, applied []Applied) (err error) {
 	m.lines = from
-	if table := m.blueprint.FlywayHistory(); table != "" && !containsKey(from, Line{Kind: KindMigrationHistory, Name: table}) {
-		m.out.Statements = append(m.out.Statements, flywayTable(table)...)
-		for _, l := range m.to.Lines {
-			if l.Kind == KindMigrationHistory {
-				m.lines = append(slices.Clone(from), l)
-			}
-		}
+	if h := m.to.History; h != nil && !containsKey(from, *h) {
+		m.out.Statements = append(m.out.Statements, flywayTable(h.Name)...)
+		m.lines = append(slices.Clone(from), *h)
 	}
-	is := FingerprintOf(m.lines)
+	is := FingerprintOf(withoutHistory(from))
 	if last != nil && last.Fingerprint == is && last.has(applied) {
 		m.base, m.out.AsApplied = last, true
 		return nil
@@ -331,7 +360,7 @@ func (f facts) ofFile(sql string) []Hazard {
 func (m *migrating) rest(ctx context.Context) error {
 	defer func() { m.out.To, m.out.Unmanaged = FingerprintOf(m.lines), m.unmanaged }()
 	m.out.Lines = m.lines
-	if FingerprintOf(m.lines) == m.to.Fingerprint {
+	if FingerprintOf(withoutHistory(m.lines)) == m.to.Fingerprint {
 		return nil
 	}
 	rest, err := m.Plan(ctx, m.blueprint, m.lines, m.made)

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"ariga.io/atlas/sql/migrate"
-	"ariga.io/atlas/sql/postgres"
 
 	"tenantry/internal/diag"
 )
@@ -204,7 +203,7 @@ func (m *Migration) scan() ([]*migrate.Stmt, error) {
 	if m.Directory.Format == FormatGoose {
 		return gooseStatements(m.Script, m.text)
 	}
-	return (&postgres.Driver{}).ScanStmts(m.text)
+	return scan(m.text)
 }
 
 func isTransactionEnd(sql string, words ...string) bool {

@@ -18,7 +18,8 @@ type Compiled struct {
 	Lines       []Line      `json:"lines"`
 	Shared      []string    `json:"shared"` // the shared schemas that it may refer to
 
-	Files []CompiledFile `json:"files,omitempty"` // the migrations among the statements
+	Files   []CompiledFile `json:"files,omitempty"`   // the migrations among the statements
+	History *Line          `json:"history,omitempty"` // Flyway's table, where that is kept: it is in neither Create nor Lines
 }
 
 // Statements returns the statements that create the schema, as plans hold them.

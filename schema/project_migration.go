@@ -5,6 +5,8 @@ import (
 
 	"ariga.io/atlas/schemahcl"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
 
 	"tenantry/internal/diag"
 )
@@ -12,13 +14,13 @@ import (
 // migrationSpec is the block migration of an env, as Atlas has it; history and
 // placeholders are Tenantry's own.
 type migrationSpec struct {
-	Dir          string            `spec:"dir"`
-	Format       string            `spec:"format"`
-	ExecOrder    string            `spec:"exec_order"`
-	Baseline     string            `spec:"baseline"`
-	History      string            `spec:"history"`
-	Table        string            `spec:"table"`
-	Placeholders map[string]string `spec:"placeholders"`
+	Dir          string               `spec:"dir"`
+	Format       string               `spec:"format"`
+	ExecOrder    string               `spec:"exec_order"`
+	Baseline     string               `spec:"baseline"`
+	History      string               `spec:"history"`
+	Table        string               `spec:"table"`
+	Placeholders map[string]cty.Value `spec:"placeholders"`
 	schemahcl.DefaultExtension
 }
 
@@ -58,8 +60,16 @@ func (e *envSpec) readMigrations(diags *diag.List, s *Service, dir string, block
 	}
 	d := &Directory{
 		Service: e.Name, Format: oneOf(diags, b, "format", spec.Format, Formats), Order: oneOf(diags, b, "exec_order", spec.ExecOrder, orders),
-		History: oneOf(diags, b, "history", spec.History, histories), Baseline: spec.Baseline, Placeholders: spec.Placeholders, Table: spec.Table,
+		History: oneOf(diags, b, "history", spec.History, histories), Baseline: spec.Baseline, Placeholders: make(map[string]string), Table: spec.Table,
 		Pos: posOf(b.DefRange()),
+	}
+	for name, v := range spec.Placeholders {
+		text, err := convert.Convert(v, cty.String)
+		if err != nil || text.IsNull() {
+			diags.Errorf(posOf(b.Body.Attributes["placeholders"].Range()), "invalid-placeholder", "the placeholder %q has no value that is a text", name)
+			continue
+		}
+		d.Placeholders[name] = text.AsString()
 	}
 	if d.Table == "" {
 		d.Table = "flyway_schema_history"

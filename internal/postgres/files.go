@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -19,6 +20,16 @@ type segment struct {
 	statements []schema.Statement
 	file       *schema.FileRun
 	own        int // how many of the statements are the file's: the last ones
+	index      int // among the step's segments
+}
+
+// after returns how many segments are done once so many of the segment's statements
+// have run.
+func (s *segment) after(ran int) int {
+	if ran == len(s.statements) {
+		return s.index + 1
+	}
+	return s.index
 }
 
 // together reports whether the segment is one transaction.
@@ -48,6 +59,9 @@ func segmentsOf(w reconcile.Work) (out []segment) {
 	if at < len(w.Statements) {
 		out = append(out, segment{statements: w.Statements[at:]})
 	}
+	for i := range out {
+		out[i].index = i
+	}
 	return out
 }
 
@@ -56,17 +70,20 @@ func segmentsOf(w reconcile.Work) (out []segment) {
 // stops one stops those after it. Others go statement by statement, each recorded.
 func (db *DB) applyFiles(ctx context.Context, w reconcile.Work) error {
 	segments := segmentsOf(w)
-	for i := 0; i < len(segments); {
+	done, begun, err := db.begun(ctx, w, segments)
+	if err != nil {
+		return err
+	}
+	for i := done; i < len(segments); {
 		end := i
 		for end < len(segments) && segments[end].together() {
 			end++
 		}
-		var err error
 		if end > i {
-			err = db.applyTogether(ctx, w, segments[i:end], i == 0, end == len(segments))
+			err = db.applyTogether(ctx, w, segments[i:end], i == 0 && !begun, end == len(segments))
 		} else {
 			end = i + 1
-			err = db.applyApart(ctx, w, segments[i], i == 0, end == len(segments))
+			err = db.applyApart(ctx, w, segments[i], i == 0 && !begun, end == len(segments))
 		}
 		if err != nil {
 			return err
@@ -74,6 +91,32 @@ func (db *DB) applyFiles(ctx context.Context, w reconcile.Work) error {
 		i = end
 	}
 	return nil
+}
+
+// begun returns how many segments this run has committed before it had to try
+// again. Of one that was cut short, what has run is left out.
+func (db *DB) begun(ctx context.Context, w reconcile.Work, segments []segment) (done int, begun bool, err error) {
+	if !w.Again {
+		return 0, false, nil
+	}
+	err = db.pool.QueryRow(ctx, "SELECT parts_done FROM tenantry.target WHERE schema = $1 AND run = $2 AND step = $3 AND status = 'between'",
+		w.Target.Schema, w.Run.ID, w.Step).Scan(&done)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, false, nil
+	}
+	if err != nil || done >= len(segments) || segments[done].file == nil {
+		return min(done, len(segments)), true, db.wrap(err)
+	}
+	s := &segments[done]
+	var position int
+	err = db.pool.QueryRow(ctx, "SELECT coalesce((SELECT position FROM tenantry.migration WHERE schema = $1 AND service = $2 AND key = $3 AND run = $4 AND NOT done), 0)",
+		w.Target.Schema, s.file.Service, s.file.Migration.Key(), w.Run.ID).Scan(&position)
+	if ran := position - s.file.Begin; err == nil && ran > 0 && ran < s.own {
+		rest := *s.file
+		rest.Begin, rest.Count = position, s.file.Count-ran
+		s.statements, s.file, s.own = s.statements[len(s.statements)-s.own+ran:], &rest, rest.Count
+	}
+	return done, true, db.wrap(err)
 }
 
 // filesPortion is a portion of a step with files.
@@ -92,7 +135,7 @@ func (db *DB) applyTogether(ctx context.Context, w reconcile.Work, segments []se
 		if i > 0 {
 			t.begin()
 		}
-		t.come(first && i == 0)
+		t.come(first && i == 0, s.index+1)
 		for _, stmt := range s.statements {
 			t.refuseIf(stmt)
 			from[t.batch.Len()] = stmt
@@ -106,7 +149,7 @@ func (db *DB) applyTogether(ctx context.Context, w reconcile.Work, segments []se
 			t.statements = summaryOf(w)
 			t.leave(&result)
 		case first && i == 0:
-			t.between()
+			t.between(1)
 		}
 		if i < len(segments)-1 {
 			t.batch.Queue("COMMIT")
@@ -146,20 +189,20 @@ func (t *transaction) begin() {
 // come takes the target's lock, and makes sure of the base, or that nobody else
 // was at the target since this run has begun with it. Of a new schema what was
 // recorded of an earlier one of its name goes.
-func (t *transaction) come(first bool) {
+func (t *transaction) come(first bool, done int) {
 	if first {
 		t.enter()
 		if t.Base == "" {
 			t.batch.Queue(forgetMigrations, []string{t.Target.Schema})
 		}
 	} else {
-		t.batch.Queue("SELECT "+t.db.functions.name("follow")+"($1, $2)", t.Target.Schema, t.Run.ID)
+		t.batch.Queue("SELECT "+t.db.functions.name("follow")+"($1, $2, $3)", t.Target.Schema, t.Run.ID, done)
 	}
 	t.batch.Queue("SET LOCAL search_path = " + schema.QuoteIdent(t.Target.Schema) + ", public")
 }
 
-// between records that a part of the step is done.
-func (t *transaction) between() {
+// between records that so many segments of the step are done.
+func (t *transaction) between(done int) {
 	r := t.Target
 	r.Status = reconcile.StatusBetween
 	if t.At != "" {
@@ -168,6 +211,7 @@ func (t *transaction) between() {
 		t.At = ""
 	}
 	t.batch.Queue(upsertBetween, recordArgs(t.Run, r)...)
+	t.batch.Queue("UPDATE tenantry.target SET step = $2, parts_done = $3 WHERE schema = $1", r.Schema, t.Step, done)
 }
 
 // summaryOf is what is kept of a step with files as the change that was made: the
@@ -198,8 +242,8 @@ func (db *DB) applyApart(ctx context.Context, w reconcile.Work, s segment, first
 			}
 			continue
 		}
-		if _, err := db.pool.Exec(ctx, stmt.For(w.Target.Schema), pgx.QueryExecModeSimpleProtocol); err != nil {
-			return db.fileError(p, stmt, err)
+		if err := db.runOutside(ctx, p, stmt); err != nil {
+			return err
 		}
 		if err := db.mark(ctx, p, s, false, i+1); err != nil {
 			return err
@@ -213,13 +257,28 @@ func (db *DB) applyApart(ctx context.Context, w reconcile.Work, s segment, first
 	return err
 }
 
+// runOutside runs a statement that may not run in a transaction, and leaves no
+// index behind that is not built to its end.
+func (db *DB) runOutside(ctx context.Context, p portion, stmt schema.Statement) error {
+	if err := db.dropUnfinished(ctx, p, stmt); err != nil {
+		return err
+	}
+	_, err := db.pool.Exec(ctx, stmt.For(p.Target.Schema), pgx.QueryExecModeSimpleProtocol)
+	if err == nil {
+		return nil
+	}
+	undoCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	return errors.Join(db.fileError(p, stmt, err), db.dropUnfinished(undoCtx, p, stmt))
+}
+
 // mark records how far a segment has come.
 func (db *DB) mark(ctx context.Context, p portion, s segment, first bool, done int) error {
 	t := newTransaction(db, p)
-	t.come(first)
+	t.come(first, s.after(done))
 	t.progress(s, done)
 	if first {
-		t.between()
+		t.between(0)
 	}
 	_, err := t.send(ctx)
 	return err
@@ -235,7 +294,7 @@ func (t *transaction) progress(s segment, done int) {
 // runOne runs one statement of a segment with its record.
 func (db *DB) runOne(ctx context.Context, p portion, s segment, stmt schema.Statement, done int) error {
 	t := newTransaction(db, p)
-	t.come(false)
+	t.come(false, s.after(done))
 	t.refuseIf(stmt)
 	at := t.batch.Len()
 	t.batch.Queue(stmt.For(p.Target.Schema))
@@ -245,13 +304,14 @@ func (db *DB) runOne(ctx context.Context, p portion, s segment, stmt schema.Stat
 }
 
 // followFunction takes the target's lock and makes sure that nobody else was at
-// the target since the run has begun with it.
-const followFunction = `CREATE OR REPLACE FUNCTION tenantry.follow_@(one_schema text, our_run text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $follow$
+// the target since the run has begun with it. It records how many segments are done.
+const followFunction = `CREATE OR REPLACE FUNCTION tenantry.follow_@(one_schema text, our_run text, done integer) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $follow$
 BEGIN
 	IF NOT pg_try_advisory_xact_lock(hashtextextended('tenantry target ' || one_schema, 0)) THEN
 		RAISE EXCEPTION 'another run is at work on it' USING ERRCODE = '` + refusedBusy + `';
 	END IF;
-	IF NOT EXISTS (SELECT FROM tenantry.target t WHERE t.schema = one_schema AND t.run = our_run AND t.status = 'between') THEN
+	UPDATE tenantry.target t SET parts_done = done WHERE t.schema = one_schema AND t.run = our_run AND t.status = 'between';
+	IF NOT FOUND THEN
 		RAISE EXCEPTION 'it is not what the step starts from' USING ERRCODE = '` + refusedStale + `';
 	END IF;
 END$follow$`
