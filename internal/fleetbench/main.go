@@ -52,6 +52,8 @@ func run(ctx context.Context) (err error) {
 	latency := flag.Duration("latency", 0, "added to each round trip, by a relay")
 	url := flag.String("database-url", "", "a superuser's URL; databases named fleetbench_… are made and dropped there")
 	signUps := flag.Int("signups", 0, "measure so many sign-ups to a reconcile serve, on fleets of the product in this folder, and nothing else")
+	databases := flag.Int("databases", 0, "measure fleets over so many databases, with -tenants in each, and nothing else")
+	processes := flag.Int("processes", 0, "measure so many processes at work on one fleet, and nothing else")
 	flag.Parse()
 	b := &bench{server: *url, tables: *tables, connections: *connections, latency: *latency}
 	if b.dir, err = os.MkdirTemp("", "fleetbench-"); err != nil {
@@ -83,6 +85,12 @@ func run(ctx context.Context) (err error) {
 		scenario := b.fleet
 		if *signUps > 0 {
 			scenario = func(ctx context.Context, size int) error { return b.signUps(ctx, size, *signUps) }
+		}
+		if *databases > 0 {
+			scenario = func(ctx context.Context, size int) error { return b.several(ctx, *databases, size) }
+		}
+		if *processes > 0 {
+			scenario = func(ctx context.Context, size int) error { return b.processes(ctx, *processes, size) }
 		}
 		if err := scenario(ctx, size); err != nil {
 			return err
