@@ -28,7 +28,7 @@ const (
 	deniedByPolicy = "denied by policy.destructive; allow with --allow-destructive"
 	neverManaged   = "exists and was never managed: take it over with --adopt"
 	takenOver      = "existed and was never managed: it is taken over"
-	partialNote    = "Only some of the tenants were asked for (--tenant, --exclude or --selector)."
+	partialNote    = "Only some of the tenants were asked for (--tenant, --exclude, --selector or --shard)."
 	destroysData   = "destroys data"
 	dependsOnData  = "depends on data"
 	verboseHint    = "-v shows the SQL"
