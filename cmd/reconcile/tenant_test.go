@@ -122,6 +122,14 @@ func TestTenantEditsTellScriptsWhatTheyDid(t *testing.T) {
 func TestAnEditThatCannotBeLeavesTheFileAlone(t *testing.T) {
 	t.Parallel()
 	path := fleetFile(t)
+	for name, text := range map[string]string{
+		"atlas.hcl": "env \"learn\" {\n  src = [\"file://all.sql\"]\n}\nenv \"talk\" {\n  src = [\"file://all.sql\"]\n}\n",
+		"all.sql":   "CREATE TABLE t (id int);\n",
+	} {
+		if err := os.WriteFile(filepath.Join(filepath.Dir(path), name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, c := range []struct {
 		args []string
 		want string

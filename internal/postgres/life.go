@@ -29,8 +29,8 @@ BEGIN
 	IF TG_OP <> 'INSERT' AND (TG_OP = 'DELETE' OR NEW.tenant <> OLD.tenant) THEN
 		PERFORM pg_catalog.pg_notify('tenantry_tenants', OLD.tenant);
 	END IF;
-	IF TG_OP = 'INSERT' OR TG_OP = 'UPDATE' AND (NEW.tenant, NEW.name, NEW.database, NEW.schema, NEW.state, NEW.labels, NEW.blueprint)
-			IS DISTINCT FROM (OLD.tenant, OLD.name, OLD.database, OLD.schema, OLD.state, OLD.labels, OLD.blueprint) THEN
+	IF TG_OP = 'INSERT' OR TG_OP = 'UPDATE' AND (NEW.tenant, NEW.name, NEW.database, NEW.schema, NEW.state, NEW.labels, NEW.blueprint <> '')
+			IS DISTINCT FROM (OLD.tenant, OLD.name, OLD.database, OLD.schema, OLD.state, OLD.labels, OLD.blueprint <> '') THEN -- not of every change of a definition: commits that tell wait for each other
 		PERFORM pg_catalog.pg_notify('tenantry_tenants', NEW.tenant);
 	END IF;
 	RETURN NULL;
