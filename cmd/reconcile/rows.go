@@ -39,8 +39,8 @@ func (w *world) resolve(complete bool) (err error) {
 	}
 	w.desired.Shard = w.app.options.shard
 	w.app.override(w.desired)
-	if w.revision == "" {
-		w.revision = revision(filepath.Dir(w.app.options.file))
+	if !w.revised {
+		w.revision, w.revised = revision(filepath.Dir(w.app.options.file)), true
 	}
 	w.desired.Revision = w.revision
 	return nil

@@ -111,10 +111,10 @@ func TestSignUpsBeyondWhatTheDatabaseCanDo(t *testing.T) {
 	const clients, pending = 50, 16
 	flags := []string{"--max-pending", fmt.Sprint(pending)}
 	s := serveWorld(t, nil, flags...)
-	_, _, text := s.ask("POST", "/api/v1/tenants/preview/preview", "")
+	status, _, text := s.ask("POST", "/api/v1/tenants/preview/preview", "")
 	plan, err := reconcile.ReadPlan(bytes.NewReader(text))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("the preview: %d %v: %s", status, err, text)
 	}
 	rate := bareRate(s, plan, 4, time.Second)
 	l := &load{t: t, accepted: make(map[string]bool), refused: make(map[string]bool), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}}

@@ -99,7 +99,7 @@ func (s *source) world(whole bool) (*world, error) {
 		if w.listed, err = state.Parse(w.app.options.file, text, w.stateOptions()); err != nil {
 			return nil, err
 		}
-		w.revision = ""
+		w.revised = w.revision == "" // outside of a repository there is none to ask for again
 	}
 	w.file = w.listed
 	if err := w.resolve(false); err != nil {
@@ -220,7 +220,26 @@ func (w *world) resolveOther(file *state.File) (*reconcile.Desired, error) {
 		return nil, err
 	}
 	d.Policy, d.Revision = w.desired.Policy, w.desired.Revision
-	return d, d.Check()
+	return d, w.check(d)
+}
+
+// check checks the definitions, unless all of them were found to be sound before.
+func (w *world) check(d *reconcile.Desired) error {
+	sound := true
+	for _, t := range d.Targets {
+		_, known := w.checked.Load(t.Blueprint.Digest)
+		sound = sound && known
+	}
+	if sound {
+		return nil
+	}
+	if err := d.Check(); err != nil {
+		return err
+	}
+	for _, t := range d.Targets {
+		w.checked.Store(t.Blueprint.Digest, true)
+	}
+	return nil
 }
 
 // diagnosed returns what is wrong with the files, where an error says that.

@@ -38,7 +38,9 @@ type world struct {
 	places    map[string]state.Database
 	embedded  *embedded.Server // where one was started
 	spare     int              // connections to each database beside those of a run
-	revision  string           // the git commit of the files, once it is known
+	revision  string           // the git commit of the files, or ""
+	revised   bool             // the revision is known
+	checked   *sync.Map        // digests of blueprints that were found to be sound
 	problems  diag.List        // rows of sources that are left out
 	alike     map[string]error // what is wrong with tenants that have the same services and variables
 }
@@ -46,7 +48,7 @@ type world struct {
 // load reads the files and checks them, all of them, without a database. An
 // error is a diag.List, beside a world of what could be read in spite of it.
 func (a *app) load() (*world, error) {
-	w := &world{app: a, databases: make(map[string]*postgres.DB), unusable: make(map[string]error)}
+	w := &world{app: a, databases: make(map[string]*postgres.DB), unusable: make(map[string]error), checked: new(sync.Map)}
 	if err := w.read(); err != nil {
 		return w, err
 	}

@@ -97,6 +97,11 @@ func (s *Server) permitted(w http.ResponseWriter, r *http.Request, op operation)
 	if s.ReadOnly {
 		return problemf(http.StatusForbidden, codeReadOnly, "this server changes nothing: it runs with --read-only")
 	}
+	if op.id == "putTenant" {
+		if err := s.bounded(r.PathValue("id")); err != nil {
+			return err // who is told to come back has written nothing, and costs next to nothing
+		}
+	}
 	return s.audited(w, r, op)
 }
 

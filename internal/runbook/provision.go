@@ -65,15 +65,14 @@ func (s *Server) putTenant(w http.ResponseWriter, r *http.Request) error {
 	if t := o.Tenant(id); t != nil && t.Defined != nil {
 		return s.found(w, r, wish, t.Defined, wait)
 	}
-	if err := definable(o.World, wish.tenant(id)); err != nil {
-		return err
-	}
 	select {
 	case s.pending <- struct{}{}:
 	default:
-		p := problemf(http.StatusTooManyRequests, codeBusy, "%d tenants are being provisioned, and that is the bound; come back", cap(s.pending))
-		p.retryAfter = seconds(s.speed.of(cap(s.pending) / 2))
-		return p
+		return s.full()
+	}
+	if err := definable(o.World, wish.tenant(id)); err != nil {
+		<-s.pending
+		return err
 	}
 	began := s.Now()
 	if err := s.Writer.Add(r.Context(), CallerOf(r.Context()).Name, wish.tenant(id)); err != nil {
@@ -98,6 +97,23 @@ func (s *Server) putTenant(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return s.provisioned(w, id, http.StatusCreated)
+}
+
+// bounded refuses a new tenant where so many are on their way that no more is
+// taken on.
+func (s *Server) bounded(id string) error {
+	t := s.Fleet.Observation().Tenant(id)
+	if len(s.pending) < cap(s.pending) || t != nil && t.Defined != nil {
+		return nil
+	}
+	return s.full()
+}
+
+// full tells whoever comes when it is worth to come again.
+func (s *Server) full() error {
+	p := problemf(http.StatusTooManyRequests, codeBusy, "%d tenants are being provisioned, and that is the bound; come back", cap(s.pending))
+	p.retryAfter = seconds(s.speed.of(cap(s.pending) / 2))
+	return p
 }
 
 // definable makes sure that a tenant could be defined, before the file has it:
