@@ -1,0 +1,3 @@
+env "app" {
+  src = ["file://app.hcl"]
+}
