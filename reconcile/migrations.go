@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"tenantry/internal/diag"
@@ -161,3 +162,27 @@ type FileError struct {
 func (e *FileError) Error() string { return fmt.Sprintf("%s: %v", e.Where, e.Err) }
 
 func (e *FileError) Unwrap() error { return e.Err }
+
+// Missing returns the statements that the migrations of a service lack to come to
+// what its sources say; described is false where it has no such two.
+func (p *Planner) Missing(ctx context.Context, desired *Desired, service string) (statements []schema.Statement, described bool, err error) {
+	for _, name := range desired.Databases() {
+		d := p.of(desired, p.Databases[name])
+		d.planners = make(map[string]*schema.Planner)
+		for _, b := range desired.Blueprints(name) {
+			if b.Goal == nil || !slices.Contains(b.Services, service) {
+				continue
+			}
+			c, err := d.planner(b).Compile(ctx, b)
+			if err != nil {
+				return nil, true, err
+			}
+			missing, err := d.planner(b).Missing(ctx, b, c)
+			if err != nil || len(missing) > 0 {
+				return missing, true, err
+			}
+			described = true
+		}
+	}
+	return nil, described, nil
+}

@@ -221,30 +221,34 @@ func (h *standing) unknown(known map[string]bool) {
 	}
 }
 
-// At returns the blueprint of what those migrations have made, in their order,
-// as far as the files still tell. A repeatable one that has changed since is left
-// out.
+// At returns the blueprint of what those migrations have made, as far as the files
+// still tell, in the order in which a new schema runs them. A repeatable one that
+// has changed since is left out.
 func (b *Blueprint) At(applied []Applied, n Names) *Blueprint {
 	at := *b
 	at.Goal, at.runs = nil, []FileRun{}
+	rows := make(map[string]*Applied)
+	marked := make(map[string]string) // by service: what counts as applied
 	for i := range applied {
 		a := &applied[i]
-		for _, m := range b.migrations {
-			if m.key() != a.key() || a.Service != "" && a.Service != m.Service || superseded(applied[i+1:], a) {
-				continue
-			}
-			run := runOf(m)
-			switch {
-			case !a.Done:
-				run.Count = min(a.Position, m.Len())
-			case m.Type == MigrationRepeatable && a.Checksum != m.Checksum(n):
-				continue
-			}
-			at.runs = append(at.runs, run)
-		}
+		rows[a.Service+"/"+a.key()] = a
 		if a.Type == AppliedMarker {
-			at.runs = append(at.runs, b.upTo(a.Version)...)
+			marked[a.Service] = a.Version
 		}
+	}
+	for _, m := range b.migrations {
+		run, a := runOf(m), rows[fileKey(m)]
+		upTo, isMarked := marked[m.Service]
+		switch {
+		case a == nil && isMarked && m.Type == MigrationVersioned && compareVersions(m.Version, upTo) <= 0:
+		case a == nil:
+			continue
+		case !a.Done:
+			run.Count = min(a.Position, m.Len())
+		case m.Type == MigrationRepeatable && a.Checksum != m.Checksum(n):
+			continue
+		}
+		at.runs = append(at.runs, run)
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "at %s\n", b.Digest)
@@ -253,21 +257,6 @@ func (b *Blueprint) At(applied []Applied, n Names) *Blueprint {
 	}
 	at.Digest = "sha256:" + hex.EncodeToString(h.Sum(nil))
 	return &at
-}
-
-// superseded reports whether a later row is about the same migration.
-func superseded(later []Applied, a *Applied) bool {
-	return slices.ContainsFunc(later, func(o Applied) bool { return o.key() == a.key() && o.Service == a.Service })
-}
-
-// upTo returns the runs of the versions up to one.
-func (b *Blueprint) upTo(version string) (out []FileRun) {
-	for _, m := range b.migrations {
-		if m.Type == MigrationVersioned && compareVersions(m.Version, version) <= 0 {
-			out = append(out, runOf(m))
-		}
-	}
-	return out
 }
 
 // AppliedBy returns the history of a schema that has those runs behind it.
@@ -285,22 +274,28 @@ func AppliedBy(runs []FileRun, n Names) (out []Applied) {
 // Claim returns those rows of a schema's histories that count: of a service whose
 // history is Flyway's, what Flyway's table says, and what only the control schema
 // knows of files that have been begun; of others what the control schema says,
-// or, where it says nothing, what Flyway has left behind.
+// and of migrations that it does not know what Flyway has left behind.
 func (b *Blueprint) Claim(rows []Applied) []Applied {
 	var out []Applied
 	for _, d := range b.directories {
-		known := slices.ContainsFunc(rows, func(a Applied) bool { return !a.Foreign && a.Service == d.Service })
+		known := make(map[string]bool)
 		for _, a := range rows {
-			switch {
-			case a.Foreign && (d.History == HistoryFlyway || d.Format == FormatFlyway && !known && b.FlywayHistory() == ""):
-				a.Service = d.Service
-				out = append(out, a)
-			case a.Foreign || a.Service != d.Service:
-			case d.History == HistoryFlyway && a.Done:
-			default:
-				out = append(out, a)
+			if !a.Foreign && a.Service == d.Service {
+				known[a.key()] = true
 			}
 		}
+		var own []Applied
+		for _, a := range rows {
+			switch {
+			case a.Foreign && (d.History == HistoryFlyway || d.Format == FormatFlyway && !known[a.key()] && b.FlywayHistory() == ""):
+				a.Service = d.Service
+				out = append(out, a)
+			case a.Foreign || a.Service != d.Service || d.History == HistoryFlyway && a.Done:
+			default:
+				own = append(own, a)
+			}
+		}
+		out = append(out, own...) // what another tool has done came before
 	}
 	return out
 }

@@ -88,7 +88,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetHelpTemplate(root.HelpTemplate() + exitCodes)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(a.applyCommand(), a.validateCommand(), a.serveCommand(), a.statusCommand(), a.diffCommand(), a.historyCommand(), a.tenantCommand(), a.purgeCommand(), a.dbCommand(),
-		a.adoptCommand(), a.schemaCommand(), a.manCommand(), a.versionCommand())
+		a.adoptCommand(), a.migrateCommand(), a.schemaCommand(), a.manCommand(), a.versionCommand())
 	needsShell(root)
 	a.complete(root)
 	return root

@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY enrolments_user ON enrolments ("user");
