@@ -35,7 +35,7 @@ func TestTheRunbookInABrowser(t *testing.T) {
 	b.accessible("provision-form")
 	b.do("filling in the form", chromedp.SendKeys("#id", "initech"), chromedp.SendKeys("#name", "Initech"), chromedp.SendKeys("#labels", "plan=silver"))
 	b.leads("Show the SQL")
-	b.shows(`CREATE TABLE "tenant_initech"."orders"`)
+	b.shows(`CREATE TABLE "tenant_initech"."orders" (`)
 	if s.tenant("initech")["id"] != nil {
 		t.Error("it is there before anybody said so")
 	}

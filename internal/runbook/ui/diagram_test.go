@@ -77,3 +77,19 @@ func TestKeysAreReadFromDefinitions(t *testing.T) {
 		}
 	}
 }
+
+func TestTablesAreLaidOutLineByLine(t *testing.T) {
+	t.Parallel()
+	for sql, want := range map[string]string{
+		`CREATE TABLE "t" ("a,(" numeric(8,2) NOT NULL, "b" text DEFAULT 'x, it''s (', PRIMARY KEY ("a,("))`: `CREATE TABLE "t" (
+  "a,(" numeric(8,2) NOT NULL,
+  "b" text DEFAULT 'x, it''s (',
+  PRIMARY KEY ("a,(")
+)`,
+		`CREATE INDEX i ON t (a, b)`: `CREATE INDEX i ON t (a, b)`,
+	} {
+		if got := laidOut(sql); got != want {
+			t.Errorf("%s becomes\n%s", sql, got)
+		}
+	}
+}

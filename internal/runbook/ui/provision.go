@@ -152,7 +152,7 @@ func (s plannedStep) SQL() string {
 		if len(s.Targets) == 1 {
 			sql = stmt.For(s.Targets[0].Schema)
 		}
-		text.WriteString(sql + ";\n")
+		text.WriteString(laidOut(sql) + ";\n")
 	}
 	return text.String()
 }

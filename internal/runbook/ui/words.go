@@ -196,7 +196,7 @@ func (words) Lifecycle(s state.TenantState) string {
 func (words) Statements(list []string) string {
 	var text strings.Builder
 	for _, s := range list {
-		text.WriteString(s + ";\n")
+		text.WriteString(laidOut(s) + ";\n")
 	}
 	return text.String()
 }
@@ -209,3 +209,37 @@ type planView struct {
 
 // PlanView joins a plan with words.
 func (w words) PlanView(d *planDocument) planView { return planView{w, d} }
+
+// laidOut puts each column and constraint of a CREATE TABLE on a line of its own.
+func laidOut(sql string) string {
+	if !strings.HasPrefix(sql, "CREATE TABLE ") || strings.Contains(sql, "$") {
+		return sql
+	}
+	var out strings.Builder
+	depth, quote := 0, byte(0)
+	for i := 0; i < len(sql); i++ {
+		c := sql[i]
+		switch {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '\'' || c == '"':
+			quote = c
+		case c == '(':
+			if depth++; depth == 1 {
+				out.WriteString("(\n  ")
+				continue
+			}
+		case c == ')':
+			if depth--; depth == 0 {
+				out.WriteByte('\n')
+			}
+		case c == ',' && depth == 1:
+			out.WriteString(",\n ")
+			continue
+		}
+		out.WriteByte(c)
+	}
+	return out.String()
+}
