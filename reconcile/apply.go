@@ -229,6 +229,7 @@ func (a *applying) sharedFailure(indexes []int) string {
 
 // item is a target in the queue.
 type item struct {
+	met     bool // another run, at the last attempt
 	index   int
 	attempt int
 	started time.Time
@@ -238,13 +239,10 @@ type item struct {
 // wave applies the targets that share a turn, several at once. One that is busy
 // goes behind the others.
 func (a *applying) wave(ctx context.Context, p *part, indexes []int) {
-	queue := make(chan item, len(indexes))
-	var open sync.WaitGroup
-	open.Add(len(indexes))
+	q := &queue{}
 	for _, i := range indexes {
-		queue <- item{index: i}
+		q.items = append(q.items, item{index: i})
 	}
-	go func() { open.Wait(); close(queue) }()
 	var workers sync.WaitGroup
 	parallelism := p.limits.Parallelism
 	if a.plan.Targets[indexes[0]].Shared {
@@ -252,11 +250,13 @@ func (a *applying) wave(ctx context.Context, p *part, indexes []int) {
 	}
 	for range min(parallelism, len(indexes)) {
 		workers.Go(func() {
-			for it := range queue {
-				if a.attempt(ctx, p, &it) {
-					open.Done()
-				} else {
-					queue <- it
+			for it, more := q.take(); more; it, more = q.take() {
+				done := a.attempt(ctx, p, &it)
+				if !done {
+					q.back(it)
+				}
+				if it.met {
+					a.meet(ctx, p, q)
 				}
 			}
 		})
@@ -285,6 +285,7 @@ func (a *applying) attempt(ctx context.Context, p *part, it *item) bool {
 		it.started = a.Now()
 	}
 	it.attempt++
+	it.met = false
 	t := &a.plan.Targets[it.index]
 	step := a.steps[t.Step]
 	w := Work{
@@ -307,6 +308,7 @@ func (a *applying) attempt(ctx context.Context, p *part, it *item) bool {
 	} else if err == nil {
 		err = p.db.ApplyStep(ctx, w)
 	}
+	it.met = errors.Is(err, ErrAlready) || errors.Is(err, ErrBusy)
 	var notEmpty *NotEmptyError
 	switch {
 	case err == nil:

@@ -114,8 +114,9 @@ func (s *session) connect(ctx context.Context, w *world) error {
 	if err := w.withRows(ctx); err != nil {
 		return err
 	}
+	names := w.names()
 	for name, p := range s.pools {
-		if !slices.Contains(w.names(), name) {
+		if _, named := slices.BinarySearch(names, name); !named {
 			p.Close()
 			delete(s.pools, name)
 		}
