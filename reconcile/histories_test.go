@@ -182,7 +182,16 @@ func BenchmarkFiles(b *testing.B) {
 	}
 	b.ResetTimer()
 	start := time.Now()
-	w.reconcile()
+	desired, err := w.desired()
+	if err != nil {
+		b.Fatal(err)
+	}
+	plan, err := w.planner(desired).Plan(context.Background(), desired)
+	if err != nil {
+		b.Fatal(err)
+	}
+	planned := time.Since(start)
+	w.apply(desired, plan)
 	ours := time.Since(start)
 	b.StopTimer()
 	for _, id := range ids {
@@ -195,6 +204,7 @@ func BenchmarkFiles(b *testing.B) {
 	if w.reconcile().Plan.Changes() {
 		b.Error("a second run finds something to do")
 	}
+	b.ReportMetric(planned.Seconds(), "s/plan")
 	b.ReportMetric(ours.Seconds(), "s/files")
 	b.ReportMetric(loop.Seconds(), "s/loop")
 	b.ReportMetric(time.Since(start).Seconds(), "s/no-op")

@@ -155,7 +155,7 @@ func (db *DB) applyTogether(ctx context.Context, w reconcile.Work, segments []se
 			t.batch.Queue("COMMIT")
 		}
 	}
-	failed, err := t.send(ctx)
+	failed, err := t.sendInline(ctx)
 	return db.filesError(p, from, failed, err)
 }
 
