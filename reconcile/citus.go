@@ -153,7 +153,8 @@ func whereReferred(t *Target, k tableKey) diag.Pos {
 	return t.Source
 }
 
-// extras are the statements added to the changes of one class, as text.
+// extras are the statements added to a change, as text: changes of one class have
+// the same.
 func (c *Change) extras() (text string) {
 	for _, s := range c.extra {
 		text += s.SQL + ";\n"

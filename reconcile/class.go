@@ -48,7 +48,7 @@ func (d *databasePlanner) classify(changes []Change) []*class {
 		if !c.Action.changes() || c.Action == ActionForget {
 			continue
 		}
-		k := key{access: c.Access.key, action: c.Action, moved: c.moved(), from: c.From, exists: c.Exists, blueprint: c.Target.Blueprint.Digest}
+		k := key{access: c.Access.key, extra: c.extras(), action: c.Action, moved: c.moved(), from: c.From, exists: c.Exists, blueprint: c.Target.Blueprint.Digest}
 		if c.Action == ActionRetire {
 			k.blueprint = "" // whatever it is like
 		}

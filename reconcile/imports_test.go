@@ -94,7 +94,7 @@ func forbidden(importer, imported string) string {
 		return "a renderer reads reports"
 	case of(atlasModule) && !is("tenantry/schema"):
 		return "no type of Atlas leaves schema"
-	case of(pgxModule) && !is("tenantry/internal/postgres", "tenantry/internal/embedded", "tenantry/internal/pgtest", "tenantry/internal/fleetbench"):
+	case of(pgxModule) && !is("tenantry/internal/postgres", "tenantry/internal/embedded", "tenantry/internal/pgtest", "tenantry/internal/fleetbench", "tenantry/examples"): // an example is somebody else's program
 		return "no type of pgx leaves internal/postgres"
 	case of("ariga.io/atlas-go-sdk") && !is("tenantry/schema/atlascli"):
 		return "only atlascli runs the binary"
