@@ -179,7 +179,8 @@ func TestASchemaOfFiveThousandTablesIsPurgedWithinTheLocksOfATransaction(t *test
 	if n := p.number("SELECT count(*) FROM tenantry.target WHERE state = 'purging'"); n != 1 {
 		t.Error("nobody knows that a purge has begun")
 	}
-	if n, err := p.purge(context.Background()); err != nil || n != left {
+	// The server may still have committed what was on its way when the purge was interrupted: a batch, and no more.
+	if n, err := p.purge(context.Background()); err != nil || n > left || left-n > most {
 		t.Errorf("%d of %d left: %v", n, left, err)
 	}
 	if n := p.number("SELECT max(locks) FROM shared.seen"); n > most {
