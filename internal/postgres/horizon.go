@@ -79,12 +79,8 @@ func (db *DB) standing(ctx context.Context, tx pgx.Tx, records []reconcile.Recor
 	return standing, true, nil
 }
 
-// keptHorizon returns the horizon that is kept, or nil for none. A control schema
-// of before has no place for one.
+// keptHorizon returns the horizon that is kept, or nil for none.
 func keptHorizon(ctx context.Context, tx pgx.Tx) (*horizon, error) {
-	if known, err := knowsHorizons(ctx, tx); err != nil || !known {
-		return nil, err
-	}
 	var text string
 	err := tx.QueryRow(ctx, "SELECT coalesce((SELECT kept FROM tenantry.horizon), '')").Scan(&text)
 	if err != nil || text == "" {
@@ -94,6 +90,8 @@ func keptHorizon(ctx context.Context, tx pgx.Tx) (*horizon, error) {
 	return h, json.Unmarshal([]byte(text), h)
 }
 
+// knowsHorizons reports whether the control schema has a place for a horizon: one
+// of before has none.
 func knowsHorizons(ctx context.Context, tx pgx.Tx) (known bool, err error) {
 	err = tx.QueryRow(ctx, "SELECT to_regclass('tenantry.horizon') IS NOT NULL").Scan(&known)
 	return known, err
@@ -110,11 +108,8 @@ func countRows(ctx context.Context, tx pgx.Tx, xid string) (counts []int64, newe
 }
 
 // horizonNow returns the horizon of this moment, to be kept, where the role may
-// keep it; else "". sure are the schemas whose token stands.
-func horizonNow(ctx context.Context, tx pgx.Tx, records []reconcile.Record, sure map[string]bool) (string, error) {
-	if known, err := knowsHorizons(ctx, tx); err != nil || !known {
-		return "", err
-	}
+// keep it; else "". The token of what was observed to live stands.
+func horizonNow(ctx context.Context, tx pgx.Tx, observed *reconcile.Observed) (string, error) {
 	h := horizon{Unsure: []string{}}
 	var may bool
 	err := tx.QueryRow(ctx, `SELECT pg_snapshot_xmin(pg_current_snapshot())::text, has_table_privilege('tenantry.horizon', 'INSERT')
@@ -126,8 +121,8 @@ func horizonNow(ctx context.Context, tx pgx.Tx, records []reconcile.Record, sure
 	if h.Counts, _, err = countRows(ctx, tx, h.XID); err != nil {
 		return "", err
 	}
-	for _, r := range records {
-		if !sure[r.Schema] {
+	for _, r := range observed.Records {
+		if _, sure := observed.Live[r.Schema]; !sure {
 			h.Unsure = append(h.Unsure, r.Schema)
 		}
 	}

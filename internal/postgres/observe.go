@@ -47,7 +47,14 @@ func (db *DB) observe(ctx context.Context, tx pgx.Tx, schemas []string, all bool
 		recorded[r.Schema] = r
 	}
 	asked, stands := schemas, false
-	if out.Managed && len(schemas) > fewSchemas { // else the tokens cost less than the question
+	fleet := out.Managed && len(schemas) > fewSchemas // else the tokens cost less than the question
+	if fleet {
+		var err error
+		if fleet, err = knowsHorizons(ctx, tx); err != nil {
+			return err
+		}
+	}
+	if fleet {
 		standing, ok, err := db.standing(ctx, tx, out.Records)
 		if err != nil {
 			return err
@@ -80,12 +87,8 @@ func (db *DB) observe(ctx context.Context, tx pgx.Tx, schemas []string, all bool
 	if err != nil {
 		return err
 	}
-	if out.Managed && all && !stands && len(schemas) > fewSchemas && len(moved) == 0 {
-		sure := make(map[string]bool, len(out.Live))
-		for name := range out.Live {
-			sure[name] = true
-		}
-		if out.Horizon, err = horizonNow(ctx, tx, out.Records, sure); err != nil {
+	if fleet && all && !stands && len(moved) == 0 {
+		if out.Horizon, err = horizonNow(ctx, tx, out); err != nil {
 			return err
 		}
 	}
