@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -72,7 +73,7 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 
 // serve works until the context ends.
 func (a *app) serve(ctx context.Context, o serveOptions) (err error) {
-	if err := o.check(); err != nil {
+	if err := cmp.Or(o.check(), a.wholeFleet()); err != nil {
 		return err
 	}
 	access, err := o.access.access(o.listen)
@@ -141,6 +142,26 @@ func (o *serveOptions) check() error {
 		return usagef("--max-pending and --rate-limit must be positive")
 	}
 	return o.git.check()
+}
+
+// wholeFleet refuses flags that leave tenants out. One replica at a time brings
+// about changes, so what another one has left out, nobody would look after.
+func (a *app) wholeFleet() error {
+	o := &a.options
+	flag := ""
+	switch {
+	case o.shard != "":
+		flag = "--shard"
+	case len(o.tenants) > 0:
+		flag = "--tenant"
+	case len(o.excludes) > 0:
+		flag = "--exclude"
+	case len(o.selectors) > 0:
+		flag = "--selector"
+	default:
+		return nil
+	}
+	return usagef("serve keeps all tenants of the file: %s is for runs that end (start it several times without: one does the work, and another takes over)", flag)
 }
 
 func (o *serveOptions) scheme() string {
