@@ -117,8 +117,8 @@ func (f *fleet) openPlaces(prefix string) {
 func TestTwoProcessesShareTheWork(t *testing.T) {
 	t.Parallel()
 	var ids []string
-	for i := range 60 {
-		ids = append(ids, fmt.Sprintf("t%02d", i))
+	for i := range 300 {
+		ids = append(ids, fmt.Sprintf("t%03d", i))
 	}
 	at := pgtest.URL(t)
 	files := map[string]string{
@@ -150,8 +150,8 @@ func TestTwoProcessesShareTheWork(t *testing.T) {
 			t.Errorf("a target has failed: %+v", r.Outcomes)
 		}
 	}
-	if applied != 60 || others != 60 {
-		t.Errorf("%d were applied and %d left to the other, of 60 each", applied, others)
+	if applied != 300 || others != 300 {
+		t.Errorf("%d were applied and %d left to the other, of 300 each", applied, others)
 	}
 	w := newFleet(t, files, map[string]string{"main": at})
 	conn, err := postgres.Open(context.Background(), "main", at, 1)
@@ -160,7 +160,7 @@ func TestTwoProcessesShareTheWork(t *testing.T) {
 	}
 	defer conn.Close()
 	changes, err := conn.Changes(context.Background(), "", 1000)
-	if err != nil || len(changes) != 60 {
+	if err != nil || len(changes) != 300 {
 		t.Errorf("%d changes on record, %v", len(changes), err)
 	}
 	if _, plan, err := w.planAll(); err != nil || plan.Changes() {
