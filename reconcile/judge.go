@@ -112,7 +112,8 @@ func (d *databasePlanner) judge(t *PlannedTarget, c *Change, step *Step) {
 	if c.Action.migrates() {
 		lint = step.denied(c.Target.Blueprint.Lint)
 	}
-	denied := d.desired.Policy.Destructive == state.DestructiveDeny && !d.AllowDestructive
+	policy := d.desired.Policy.Destructive
+	denied := (policy == state.DestructiveDeny || policy == state.DestructiveIfEmpty && step.unseen()) && !d.AllowDestructive
 	switch {
 	case len(step.Statements) == 0 && len(step.Unplanned) > 0:
 		t.Action, t.Reason = ActionBlocked, ReasonUnplanned

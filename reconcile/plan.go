@@ -158,6 +158,17 @@ func (s *Step) Destructive() bool {
 	return false
 }
 
+// unseen reports whether a statement destroys what nobody can look at before it
+// does.
+func (s *Step) unseen() bool {
+	for _, stmt := range s.Statements {
+		if slices.ContainsFunc(stmt.Hazards, func(h schema.Hazard) bool { return h.Code == schema.HazardDestructive && h.Table == "" }) {
+			return true
+		}
+	}
+	return false
+}
+
 // A PlannedTarget is what a plan says of one target.
 type PlannedTarget struct {
 	Tenant      string       `json:"tenant"`

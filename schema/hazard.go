@@ -57,7 +57,8 @@ func (s Statement) Destructive() bool { return s.Has(HazardDestructive) }
 
 // What is safer than each thing that may fail or block.
 const (
-	keepOrEmpty    = "diff { skip } in atlas.hcl keeps it; policy.destructive: if-empty drops it where it holds nothing"
+	keepOrEmpty    = "diff { skip } in atlas.hcl keeps it; " + dropsIfEmpty
+	dropsIfEmpty   = "policy.destructive: if-empty drops it where it holds nothing"
 	defaultFirst   = "give it a default, or add it without NOT NULL, fill it, and make it NOT NULL in a later version"
 	fillFirst      = "fill the rows that have none first"
 	tellApartFirst = "make the rows that are alike differ first"

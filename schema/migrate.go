@@ -95,11 +95,19 @@ func (b *Bench) templates(r FileRun) []Statement {
 
 // runFile runs the statements of a file on the bench.
 func (b *Bench) runFile(ctx context.Context, r FileRun, templates []Statement) error {
+	if err := b.enter(ctx, b.Schema); err != nil {
+		return err
+	}
+	return b.runPart(ctx, r, 0, templates)
+}
+
+// runPart runs some of the statements of a file, of which so many have run.
+func (b *Bench) runPart(ctx context.Context, r FileRun, ran int, templates []Statement) error {
 	var all []Statement
 	for _, s := range templates {
 		all = append(all, b.statement(s, b.Schema))
 	}
-	err := b.run(ctx, b.Schema, all)
+	err := b.runAll(ctx, all)
 	var failed *StatementError
 	if !errors.As(err, &failed) || ctx.Err() != nil {
 		return err
@@ -107,7 +115,7 @@ func (b *Bench) runFile(ctx context.Context, r FileRun, templates []Statement) e
 	m, line := r.Migration, 0
 	for i, s := range all {
 		if s.SQL == failed.Statement.SQL {
-			line = m.lines[r.Begin+i]
+			line = m.lines[r.Begin+ran+i]
 			break
 		}
 	}
@@ -285,16 +293,22 @@ func (m *migrating) files(ctx context.Context, pending []FileRun) error {
 		return err
 	}
 	f := factsOf(before, m.to.Lines)
+	held, err := bench.holds(ctx)
+	if err != nil {
+		return err
+	}
+	losing := &losing{bench: bench, held: held}
 	for _, r := range pending {
 		templates := bench.templates(r)
-		if err := bench.runFile(ctx, r, templates); err != nil {
+		lost, err := losing.run(ctx, r, templates)
+		if err != nil {
 			return err
 		}
 		r.First = len(m.out.Statements)
 		m.out.Files = append(m.out.Files, r)
-		for _, s := range templates {
+		for i, s := range templates {
 			s.SQL = resolveShared(s.SQL, m.to.Shared)
-			s.Hazards = f.ofFile(s.SQL)
+			s.Hazards = append(f.ofFile(s.SQL), lost[i]...)
 			m.out.Statements = append(m.out.Statements, s)
 		}
 	}
@@ -336,19 +350,13 @@ func withOthers(after, schema, before []Line) []Line {
 	return out
 }
 
-// ofFile returns what is dangerous about a statement of a file. What it says of
-// rows is meant as it stands; only what drops or empties is destructive.
+// ofFile returns what is dangerous about a statement of a file but for what it
+// destroys. What it says of rows is meant as it stands.
 func (f facts) ofFile(sql string) []Hazard {
 	c := commandOf(sql)
 	f.note(c)
 	hazards := append([]Hazard{}, f.hazards(c)...)
-	t := clause(tokensOf(sql))
-	_, deletes := t.starts("DELETE")
-	_, updates := t.starts("UPDATE")
-	_, merges := t.starts("MERGE")
-	if c.verb == "" && !updates && !merges && !(deletes && t.has("WHERE")) {
-		hazards = append(hazards, StatementOf(sql).Hazards...)
-	}
+	hazards = slices.DeleteFunc(hazards, func(h Hazard) bool { return h.Code == HazardDestructive })
 	for i := range hazards {
 		hazards[i].Probe, hazards[i].Fails = "", "" // earlier files change what it would ask
 		hazards[i].Message = strings.ReplaceAll(hazards[i].Message, schemaMark+".", "")

@@ -135,6 +135,11 @@ func (b *Bench) run(ctx context.Context, schema string, statements []Statement) 
 	if err := b.enter(ctx, schema); err != nil {
 		return err
 	}
+	return b.runAll(ctx, statements)
+}
+
+// runAll is run with the search_path that there is.
+func (b *Bench) runAll(ctx context.Context, statements []Statement) error {
 	var all []string
 	for _, s := range statements {
 		all = append(all, inTransaction(s))
