@@ -148,11 +148,17 @@ func (w *world) reconcile() *reconcile.Report {
 // apply applies a plan.
 func (w *world) apply(desired *reconcile.Desired, plan *reconcile.Plan) *reconcile.Report {
 	w.t.Helper()
+	return w.applyUntil(context.Background(), desired, plan)
+}
+
+// applyUntil applies a plan, for as long as the context lasts.
+func (w *world) applyUntil(ctx context.Context, desired *reconcile.Desired, plan *reconcile.Plan) *reconcile.Report {
+	w.t.Helper()
 	applier := &reconcile.Applier{
 		Databases: map[string]reconcile.Database{"main": w.db}, Engine: w.engine.Version(), Destructive: desired.Policy.Destructive, Parallelism: desired.Policy.Parallelism,
 		LockTimeout: desired.Policy.LockTimeout, MaxFailures: desired.Policy.MaxFailures, Now: time.Now,
 	}
-	r, err := applier.Apply(context.Background(), plan, reconcile.Run{ID: nonce(), Started: time.Now(), By: "test"})
+	r, err := applier.Apply(ctx, plan, reconcile.Run{ID: nonce(), Started: time.Now(), By: "test"})
 	if err != nil {
 		w.t.Fatal(err)
 	}

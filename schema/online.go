@@ -186,6 +186,35 @@ func BuildsConcurrently(s Statement) (index string, ok bool) {
 	return bareName(c.name), !s.Transactional && c.verb == "CREATE INDEX"
 }
 
+// BesideIndex returns the fingerprint of lines without the index that a statement
+// builds or drops concurrently, and whether that has been done by those lines: the
+// index is there and valid, or gone. Of any other statement they do not tell.
+func BesideIndex(lines []Line, s Statement) (beside Fingerprint, done bool) {
+	c := commandOf(s.For("its"))
+	builds, drops := c.verb == "CREATE INDEX", c.verb == "DROP INDEX"
+	if s.Transactional || !builds && !drops {
+		return FingerprintOf(lines), false
+	}
+	index := bareName(c.name)
+	there, valid := false, false
+	lines = slices.DeleteFunc(slices.Clone(lines), func(l Line) bool {
+		switch l.Kind {
+		case KindIndex:
+			if l.Name == index {
+				there, valid = true, !strings.HasSuffix(l.Definition, " INVALID")
+			}
+			return l.Name == index
+		case KindCluster:
+			return bareName(l.Definition) == index
+		case KindComment:
+			name, ok := strings.CutPrefix(l.Name, "INDEX ")
+			return ok && bareName(name) == index
+		}
+		return false
+	})
+	return FingerprintOf(lines), builds && valid || drops && !there
+}
+
 func (c clause) setsNotNull() (column string, ok bool) {
 	rest, ok := c.starts("ALTER")
 	rest = rest.without("COLUMN")

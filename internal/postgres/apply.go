@@ -252,7 +252,7 @@ func (t *transaction) leave(result *string) {
 	}
 	t.batch.Queue(upsert, recordArgs(t.Run, r)...)
 	if want == "" {
-		t.batch.Queue("UPDATE tenantry.target SET step = $2, parts_done = $3 WHERE schema = $1", r.Schema, t.Step, t.done)
+		t.batch.Queue("UPDATE tenantry.target SET step = $2, parts_done = $3, beside = '' WHERE schema = $1", r.Schema, t.Step, t.done)
 	}
 	statements, reverse := []string{}, []string{}
 	for i, s := range t.statements {

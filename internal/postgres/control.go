@@ -95,7 +95,7 @@ CREATE TABLE tenantry.audit (
 	request text NOT NULL, -- the request's id, which logs have too
 	status integer -- of the answer; null where the process ended before
 );
-`, lifeColumns, horizonTable, accessColumns, placeColumns, migrationTable}
+`, lifeColumns, horizonTable, accessColumns, placeColumns, migrationTable, besideColumn}
 
 // Prepare implements reconcile.Database. Where nothing is to be made it only
 // reads.

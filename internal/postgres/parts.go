@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,41 +28,53 @@ ALTER TABLE tenantry.target
 	ADD COLUMN parts_done integer NOT NULL DEFAULT 0; -- and how far
 `
 
+const besideColumn = `
+ALTER TABLE tenantry.target
+	ADD COLUMN beside text NOT NULL DEFAULT ''; -- while the next part builds or drops an index concurrently: the fingerprint of all but that index
+`
+
 // A place is where a target is on its way.
 type place struct {
+	live        schema.Fingerprint
 	fingerprint string // what it is now, "" for no schema
 	recorded    string // what it was left as
 	status      reconcile.Status
 	step        string // that is half done, where the status is between
 	done        int
-	busy        bool // the run that left it so has not ended
+	beside      string // all but the index of the part that was begun, if one was
+	busy        bool   // the run that left it so has not ended
 }
 
 // place looks at the target and its record, without its lock.
 func (db *DB) place(ctx context.Context, run, called, name string) (p place, err error) {
-	var live, left schema.Fingerprint
+	var left schema.Fingerprint
 	err = db.pool.QueryRow(ctx, `SELECT coalesce(l.o_structure, ''), coalesce(l.o_objects, ''), coalesce(t.structure, ''), coalesce(t.objects, ''),
-			coalesce(t.status, ''), coalesce(t.step, ''), coalesce(t.parts_done, 0), coalesce(r.ended_at IS NULL AND r.id <> $4, false)
+			coalesce(t.status, ''), coalesce(t.step, ''), coalesce(t.parts_done, 0), coalesce(t.beside, ''), coalesce(r.ended_at IS NULL AND r.id <> $4, false)
 		FROM (SELECT) one LEFT JOIN `+db.functions.name("look")+`($1, $3, '') l ON true LEFT JOIN tenantry.target t ON t.schema = $2
 			LEFT JOIN tenantry.run r ON r.id = t.run`, called, name, structureKinds, run,
-	).Scan(&live.Structure, &live.Objects, &left.Structure, &left.Objects, &p.status, &p.step, &p.done, &p.busy)
+	).Scan(&p.live.Structure, &p.live.Objects, &left.Structure, &left.Objects, &p.status, &p.step, &p.done, &p.beside, &p.busy)
 	p.recorded = left.String()
-	if p.fingerprint = live.String(); live == (schema.Fingerprint{}) {
+	if p.fingerprint = p.live.String(); p.live == (schema.Fingerprint{}) {
 		p.fingerprint = ""
 	}
 	return p, db.wrap(err)
 }
 
+// within reports whether the step is half done there.
+func (p place) within(w reconcile.Work) bool {
+	return p.status == reconcile.StatusBetween && p.step == w.Step
+}
+
 // next returns the part of the step that comes next, and whether the target is
-// just where that begins: an index that was not built to its end is in the way
-// of being so.
+// just where that begins: an index that is built or dropped, or was not built to
+// its end, is in the way of being so.
 func (p place) next(w reconcile.Work) (part int, exact, ok bool) {
-	switch between := p.status == reconcile.StatusBetween && p.step == w.Step; {
-	case between && p.fingerprint == p.recorded:
+	switch {
+	case p.within(w) && p.fingerprint == p.recorded:
 		return p.done, true, true
 	case p.fingerprint == w.Base:
 		return 0, true, true
-	case between:
+	case p.within(w):
 		return p.done, false, true
 	case p.recorded == w.Base:
 		return 0, false, true
@@ -99,13 +112,14 @@ func (db *DB) applyParts(ctx context.Context, w reconcile.Work, parts [][]schema
 			return err
 		}
 		part, exact, ok := p.next(w)
-		if p.fingerprint == w.To && w.Base != w.To && !(exact && part > 0) { // a last part may grant, and change nothing else
+		ok = ok && part < len(parts) && (exact || !parts[part][0].Transactional)
+		if p.fingerprint == w.To && w.Base != w.To && !(ok && p.within(w)) { // a last part may grant, or have built an index that is not on record
 			if did {
 				return nil
 			}
 			return reconcile.ErrAlready
 		}
-		if !ok || part >= len(parts) || !exact && parts[part][0].Transactional {
+		if !ok {
 			return &reconcile.StaleError{Key: reconcile.Key{Database: db.name, Schema: w.Target.Schema}}
 		}
 		err = db.applyPart(ctx, w, parts, part, p, called)
@@ -130,7 +144,7 @@ func (db *DB) applyPart(ctx context.Context, w reconcile.Work, parts [][]schema.
 		p.want = w.To
 	}
 	if !p.statements[0].Transactional {
-		return db.applyOutside(ctx, p, at)
+		return db.applyOutside(ctx, p)
 	}
 	p.Base = at.fingerprint
 	_, err := db.applyInside(ctx, p)
@@ -140,7 +154,7 @@ func (db *DB) applyPart(ctx context.Context, w reconcile.Work, parts [][]schema.
 // applyOutside runs a statement that may not run in a transaction, and records
 // it. Meanwhile it holds the target's lock in a transaction that does nothing
 // else: it has no snapshot, and so CREATE INDEX CONCURRENTLY does not wait for it.
-func (db *DB) applyOutside(ctx context.Context, p portion, at place) error {
+func (db *DB) applyOutside(ctx context.Context, p portion) error {
 	guard, err := db.guard(ctx, p)
 	if err != nil {
 		return err
@@ -148,29 +162,86 @@ func (db *DB) applyOutside(ctx context.Context, p portion, at place) error {
 	defer guard.Release()
 	defer db.rollBack(ctx, guard)
 	s := p.statements[0]
-	if err := db.dropUnfinished(ctx, p, s); err != nil {
-		return err
-	}
-	now, err := db.place(ctx, p.Run.ID, p.Target.Schema, p.Target.Schema)
+	now, ran, err := db.arrive(ctx, p, s)
 	if err != nil {
 		return err
 	}
-	if next, exact, ok := now.next(p.Work); !ok || !exact || next != p.done-1 {
-		return &reconcile.StaleError{Key: p.key(db)}
-	}
-	sql := s.For(p.Target.Schema)
-	if _, err := db.pool.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol); err != nil {
-		undoCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
-		defer cancel()
-		return errors.Join(db.statementError(p, sql, err), db.dropUnfinished(undoCtx, p, s))
+	if !ran {
+		if err := db.runConcurrently(ctx, p, s, now); err != nil {
+			return err
+		}
 	}
 	t := &transaction{portion: p, db: db, refusals: make(map[int]schema.Hazard)} // the guard's
 	t.Base = now.fingerprint
+	if now.within(p.Work) {
+		t.Base = now.recorded
+	}
 	t.leave(new(string))
 	if _, err = t.sendOn(ctx, guard); refusedWith(err, refusedNotConverged) {
 		return &reconcile.NotConvergedError{Key: p.key(db), Want: p.want}
 	}
 	return err
+}
+
+// arrive makes sure that the target is where the statement begins, and records
+// that it is about to run. ran reports that it has run: it is on record that it was
+// about to, its index is as it leaves it, and nothing else has changed.
+func (db *DB) arrive(ctx context.Context, p portion, s schema.Statement) (now place, ran bool, err error) {
+	if err := db.dropUnfinished(ctx, p, s); err != nil {
+		return now, false, err
+	}
+	if now, err = db.place(ctx, p.Run.ID, p.Target.Schema, p.Target.Schema); err != nil {
+		return now, false, err
+	}
+	lines, err := db.Lines(ctx, p.Target.Schema)
+	if err != nil {
+		return now, false, err
+	}
+	beside, done := schema.BesideIndex(lines, s)
+	begun := now.within(p.Work) && now.done == p.done-1 && now.beside == beside.String()
+	switch next, exact, ok := now.next(p.Work); {
+	case begun && !exact && done:
+		return now, true, nil
+	case begun: // an index that was not dropped to its end still is to be
+		return now, false, nil
+	case !ok || !exact || next != p.done-1:
+		return now, false, &reconcile.StaleError{Key: p.key(db)}
+	}
+	return now, false, db.depart(ctx, p, now, beside.String())
+}
+
+// depart records that the target is where the portion begins, and what is beside
+// the index that it builds or drops.
+func (db *DB) depart(ctx context.Context, p portion, now place, beside string) error {
+	r := p.Target
+	r.Status, r.Fingerprint, r.Token = reconcile.StatusBetween, now.live, ""
+	var batch pgx.Batch
+	batch.Queue(upsertBetween, recordArgs(p.Run, r)...)
+	batch.Queue("UPDATE tenantry.target SET step = $2, parts_done = $3, beside = $4 WHERE schema = $1", r.Schema, p.Step, p.done-1, beside)
+	return db.wrap(db.pool.SendBatch(ctx, &batch).Close())
+}
+
+// runConcurrently runs the portion's statement. Where that fails, nothing of it
+// stays, nor that it was about to run, as far as can be seen to.
+func (db *DB) runConcurrently(ctx context.Context, p portion, s schema.Statement, before place) error {
+	sql := s.For(p.Target.Schema)
+	_, err := db.pool.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol)
+	if err == nil {
+		return nil
+	}
+	undoCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
+	return errors.Join(db.statementError(p, sql, err), db.dropUnfinished(undoCtx, p, s), db.takeBack(undoCtx, p, before))
+}
+
+// takeBack takes back what depart has recorded, where the target is as it was.
+func (db *DB) takeBack(ctx context.Context, p portion, before place) error {
+	now, err := db.place(ctx, p.Run.ID, p.Target.Schema, p.Target.Schema)
+	if err != nil || now.fingerprint != before.fingerprint || before.within(p.Work) {
+		return err
+	}
+	_, err = db.pool.Exec(ctx, "UPDATE tenantry.target SET status = $2, beside = '' WHERE schema = $1", p.Target.Schema, string(cmp.Or(before.status, reconcile.StatusFailed)))
+	return db.wrap(err)
 }
 
 // guard takes the target's lock and keeps it until the connection's transaction
