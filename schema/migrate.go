@@ -255,7 +255,7 @@ func (m *migrating) begin(ctx context.Context, from []Line, last *Compiled, appl
 	if m.base, err = m.Compile(ctx, at); err != nil {
 		return err
 	}
-	if m.base.Fingerprint == is {
+	if m.base.makes(is, m.names.From) {
 		m.out.AsApplied = true
 		return nil
 	}

@@ -20,6 +20,8 @@ type Compiled struct {
 
 	Files   []CompiledFile `json:"files,omitempty"`   // the migrations among the statements
 	History *Line          `json:"history,omitempty"` // Flyway's table, where that is kept: it is in neither Create nor Lines
+
+	scratch string // what the schema was called when the lines were read, should one of them say so
 }
 
 // Statements returns the statements that create the schema, as plans hold them.
@@ -116,7 +118,10 @@ func (p *Planner) Compile(ctx context.Context, b *Blueprint) (*Compiled, error) 
 	if c.Lines, err = bench.lines(ctx); err != nil {
 		return nil, err
 	}
-	c.Fingerprint = FingerprintOf(c.Lines)
+	c.Fingerprint, c.scratch = FingerprintOf(c.Lines), bench.Schema
+	if err := bench.checkNames(b, c); err != nil {
+		return nil, err
+	}
 	for _, s := range b.Shared {
 		c.Shared = append(c.Shared, s.Schema)
 	}
