@@ -190,3 +190,60 @@ func awaitAt(t testing.TB, url, query string) {
 	}
 	t.Fatal("it never was: ", query)
 }
+
+// A server that takes connections and says nothing, from the beginning or in the
+// midst of a run, fails its own tenants by name. The others are done meanwhile, and
+// when it answers again, so are its own.
+func TestAServerThatHangsFailsAlone(t *testing.T) {
+	t.Parallel()
+	relay := pgtest.NewRelay(t, pgtest.URL(t))
+	table := func(name string) string {
+		return "table \"" + name + "\" {\n  schema = schema.tenant\n  column \"id\" { type = int }\n}\n"
+	}
+	f := newFleet(t, map[string]string{
+		"tenants.yaml": `
+databases: {main: {url: a}, eu: {url: b}}
+defaults: {services: [app], database: main}
+tenants: [a, b, {id: c, database: eu}, {id: d, database: eu}, {id: e, database: eu}]
+`,
+		"atlas.hcl": oneService, "app.hcl": head + table("one"),
+	}, map[string]string{"main": pgtest.URL(t), "eu": relay.URL() + "&connect_timeout=1"}) // which all other waits follow from
+	f.failures = 3
+	hung := map[string]string{"main": "applied", "eu": "failed: database eu ("}
+	relay.Hang()
+	f.expect("from the beginning", f.run(), hung)
+	relay.Resume()
+	f.until("it is back", map[string]string{"main": "unchanged", "eu": "applied"})
+
+	f.write(map[string]string{"app.hcl": head + table("one") + table("two")})
+	f.progress = func(e reconcile.Event) {
+		if e.Phase == reconcile.PhaseApplied && e.Database == "eu" {
+			relay.Hang()
+		}
+	}
+	said := f.run()
+	f.progress = nil
+	f.expect("in the midst of a run", said, map[string]string{"main": "applied"})
+	if !strings.HasPrefix(said["eu"], "applied\nfailed: database eu (") {
+		t.Errorf("in the midst of a run: %q", said["eu"])
+	}
+	f.write(map[string]string{"app.hcl": head + table("one") + table("two") + table("three")})
+	f.expect("still", f.run(), hung)
+	relay.Resume()
+	f.until("it is back again", map[string]string{"main": "unchanged", "eu": "applied"})
+	f.expect("in the end", f.run(), map[string]string{"main": "unchanged", "eu": "unchanged"})
+}
+
+// until reconciles until the database eu can be reached, and fails the test unless
+// that comes to what is given.
+func (f *fleet) until(what string, want map[string]string) {
+	f.t.Helper()
+	for range 200 {
+		if said := f.run(); !strings.HasPrefix(said["eu"], "failed") {
+			f.expect(what, said, want)
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	f.t.Fatalf("%s: never", what)
+}

@@ -47,13 +47,13 @@ func TestKilledAtAnyMomentEverySchemaIsWhole(t *testing.T) {
 func TestBackendsKilledAndConnectionsCutLeaveEverySchemaWhole(t *testing.T) {
 	t.Parallel()
 	f := newCrashFleet(t, pgtest.URL(t))
-	relay := startRelay(t, f.url)
+	relay := pgtest.NewRelay(t, f.url)
 	f.interrupted(4, func(i int, wait func()) {
-		strike := relay.cut
+		strike := relay.Cut
 		if i%2 == 0 {
 			strike = f.killBackends
 		}
-		f.struck(f.commandAt(relay.url), wait, strike)
+		f.struck(f.commandAt(relay.URL()), wait, strike)
 	})
 }
 

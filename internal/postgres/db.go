@@ -16,7 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -31,6 +31,11 @@ type DB struct {
 
 	citus citus
 	each  bool // one of very many, made when it is missing
+
+	vigil   *vigil
+	absence atomic.Pointer[absence] // nil while it answers
+	life    context.Context         // until Close
+	end     context.CancelFunc
 
 	connecting sync.Mutex
 	absent     bool // there is no such database yet
@@ -65,17 +70,19 @@ func New(ctx context.Context, name, url string, connections int) (*DB, error) {
 	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec // nothing stays prepared
 	config.ConnConfig.StatementCacheCapacity = 0
 	config.ConnConfig.DescriptionCacheCapacity = 0
-	if config.ConnConfig.ConnectTimeout == 0 {
-		config.ConnConfig.ConnectTimeout = 10 * time.Second
-	}
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "tenantry"
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
+	db := &DB{name: name, config: config}
+	db.life, db.end = context.WithCancel(context.Background())
+	db.vigil = watch(config.ConnConfig, db.silent)
+	config.BeforeConnect = func(context.Context, *pgx.ConnConfig) error { return db.answers() }
+	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false } // prepare does
+	config.PrepareConn = db.prepare
+	if db.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, fmt.Errorf("database %s: %w", name, err)
 	}
-	return &DB{name: name, config: config, pool: pool}, nil
+	return db, nil
 }
 
 // Connect implements reconcile.Database: it learns the server's version, which is
@@ -86,13 +93,9 @@ func (db *DB) Connect(ctx context.Context) error {
 	if db.version != 0 && !db.absent {
 		return nil
 	}
-	var version string
-	err := db.pool.QueryRow(ctx, "SELECT current_setting('server_version_num')").Scan(&version)
-	if db.absent = db.each && isMissing(err); db.absent {
-		version, err = db.serverVersion(ctx)
-	}
+	version, err := db.firstAnswer(ctx)
 	if err != nil {
-		return db.wrap(err)
+		return err
 	}
 	number, err := strconv.Atoi(version)
 	if err != nil || number < oldest {
@@ -105,8 +108,26 @@ func (db *DB) Connect(ctx context.Context) error {
 	return nil
 }
 
+// firstAnswer asks for the server's version. Who lets people in and does not
+// answer that is not waited for any longer.
+func (db *DB) firstAnswer(ctx context.Context) (version string, err error) {
+	limited, cancel := context.WithTimeout(ctx, db.vigil.patience)
+	defer cancel()
+	err = db.pool.QueryRow(limited, "SELECT current_setting('server_version_num')").Scan(&version)
+	if db.absent = db.each && isMissing(err); db.absent {
+		version, err = db.serverVersion(limited)
+	}
+	if limited.Err() != nil && ctx.Err() == nil {
+		err = db.silent(&silentError{db.vigil.patience})
+	}
+	return version, db.wrap(err)
+}
+
 // Close closes every connection.
-func (db *DB) Close() { db.pool.Close() }
+func (db *DB) Close() {
+	db.end()
+	db.pool.Close()
+}
 
 // Name returns the name that the user gave the database.
 func (db *DB) Name() string { return db.name }
@@ -126,12 +147,25 @@ func (db *DB) address() string {
 // wrap says, once, which database an error comes from.
 func (db *DB) wrap(err error) error {
 	var wrapped *Error
-	if err == nil || errors.As(err, &wrapped) {
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &wrapped) && wrapped.Connecting:
+		return wrapped // without what the driver says around it
+	case wrapped != nil:
 		return err
 	}
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) {
-		return &Error{Database: db.name, Address: db.address(), Connecting: true, Err: err}
+		e := &Error{Database: db.name, Address: db.address(), Connecting: true, Err: err}
+		if inVain(err) {
+			db.lose(e)
+		}
+		return e
+	}
+	var said *pgconn.PgError
+	if absent := db.answers(); absent != nil && !errors.As(err, &said) {
+		return absent // which is why the connection that it tells of is closed
 	}
 	return &Error{Database: db.name, Address: db.address(), Err: err}
 }
@@ -146,6 +180,10 @@ type Error struct {
 
 // Error returns one line: which database, what it said, and its hint.
 func (e *Error) Error() string {
+	var silence *silentError
+	if errors.As(e.Err, &silence) {
+		return fmt.Sprintf("database %s (%s): %s", e.Database, e.Address, silence)
+	}
 	if e.Connecting {
 		return fmt.Sprintf("database %s (%s): cannot connect: %s", e.Database, e.Address, connectReason(e.Err))
 	}
@@ -176,12 +214,12 @@ func connectReason(err error) string {
 	if errors.As(err, &pg) {
 		return pg.Message + " [" + pg.Code + "]"
 	}
+	if inVain(err) {
+		return "no answer in time"
+	}
 	var network *net.OpError
 	if errors.As(err, &network) {
 		return network.Err.Error()
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return "no answer in time"
 	}
 	var dns *net.DNSError
 	if errors.As(err, &dns) {
@@ -191,10 +229,21 @@ func connectReason(err error) string {
 	return strings.TrimSpace(lines[len(lines)-1])
 }
 
+// inVain reports whether the error says that nothing answered for as long as was
+// waited.
+func inVain(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) && network.Timeout() || errors.Is(err, context.DeadlineExceeded)
+}
+
 // Retryable reports whether the same transaction may work if tried again: a lock
 // that was not free, a deadlock, a serialization failure, a catalog row that
 // another changed first, a connection that was lost.
 func Retryable(err error) bool {
+	var silence *silentError
+	if errors.As(err, &silence) { // it was waited for long enough
+		return false
+	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		switch pg.Code {

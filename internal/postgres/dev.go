@@ -61,6 +61,7 @@ func (d *Dev) config(u *url.URL) (*pgx.ConnConfig, error) {
 	}
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	config.RuntimeParams["application_name"] = "tenantry"
+	watch(config, devSilent)
 	return config, nil
 }
 

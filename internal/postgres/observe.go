@@ -111,9 +111,13 @@ func readable(ctx context.Context, tx pgx.Tx, schemas []string) (role, database 
 	return "", "", fmt.Errorf("the role %s may not read %s: GRANT USAGE ON SCHEMA %s TO %s", role, strings.Join(closed, ", "), schema.QuoteIdent(closed[0]), schema.QuoteIdent(role))
 }
 
-// reading runs f in a transaction that sees one moment and changes nothing.
+// beginReading begins a transaction that sees one moment and changes nothing. It
+// waits for nobody who keeps a catalog, or the control schema, to himself for long.
+const beginReading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = '60s'"
+
+// reading runs f in such a transaction.
 func (db *DB) reading(ctx context.Context, f func(pgx.Tx) error) error {
-	return pgx.BeginTxFunc(ctx, db.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, f)
+	return pgx.BeginTxFunc(ctx, db.pool, pgx.TxOptions{BeginQuery: beginReading}, f)
 }
 
 // tokens returns the token of each schema that exists.

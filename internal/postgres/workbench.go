@@ -24,6 +24,9 @@ type workbench struct {
 
 // Workbench implements reconcile.Database: a workbench in this database.
 func (db *DB) Workbench(ctx context.Context) (schema.Workbench, error) {
+	if err := db.answers(); err != nil {
+		return nil, err
+	}
 	config := db.config.ConnConfig.Copy()
 	if db.missing() {
 		config.Database = maintenance
@@ -44,6 +47,7 @@ func (db *DB) DevWorkbench(ctx context.Context, url string) (schema.Workbench, e
 		return nil, errors.New("dev database: its URL is not one that PostgreSQL understands")
 	}
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	watch(config, devSilent)
 	wb, err := openWorkbench(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("dev database: %s", connectReason(err))
