@@ -1,7 +1,10 @@
 package reconcile_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -26,6 +29,7 @@ const (
 	blocksReads    = schema.HazardBlocksReads
 	blocksWrites   = schema.HazardBlocksWrites
 	dropConstraint = schema.HazardDropsConstraint
+	incompatible   = schema.HazardIncompatible
 )
 
 type codes = []schema.HazardCode
@@ -115,6 +119,105 @@ func TestHazardsAreNamedAndRowsAreAsked(t *testing.T) {
 				t.Errorf("%s: the dry run says %v", target.Tenant, d)
 			}
 		}
+	}
+}
+
+// fileExamples are files of migrations, which can do what HCL cannot say, and what
+// is dangerous about them.
+var fileExamples = map[string]struct {
+	sql   string
+	codes codes
+}{
+	"renames_column":     {sql: "ALTER TABLE posts RENAME COLUMN title TO headline", codes: codes{incompatible}},
+	"renames_qualified":  {sql: "ALTER TABLE ${flyway:defaultSchema}.posts RENAME title TO headline", codes: codes{incompatible}},
+	"renames_table":      {sql: "ALTER TABLE posts RENAME TO articles", codes: codes{incompatible}},
+	"keeps_old_table":    {sql: "ALTER TABLE posts RENAME TO articles; CREATE VIEW posts AS SELECT * FROM articles"},
+	"keeps_old_column":   {sql: "ALTER TABLE posts RENAME title TO headline; ALTER TABLE posts ADD title text GENERATED ALWAYS AS (headline) STORED"},
+	"renames_constraint": {sql: "ALTER TABLE posts RENAME CONSTRAINT posts_pkey TO posts_key"},
+	"is_new":             {sql: "CREATE TABLE drafts (title text); ALTER TABLE drafts RENAME title TO headline"},
+	"builds_index":       {sql: "CREATE INDEX CONCURRENTLY posts_title ON posts (title)"},
+	"fails":              {sql: "ALTER TABLE ${flyway:defaultSchema}.posts ALTER title SET NOT NULL", codes: codes{blocksReads, dataDependent}},
+}
+
+// A name that programs use and that is gone is a hazard, which nobody may run where
+// lint says so. That old and new are both there for a while is none.
+func TestFilesThatRenameAreIncompatible(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, map[string]string{"tenants.yaml": "defaults: {schema: \"{id}_{service}\"}\ntenants: [acme]\n"})
+	project := ""
+	for name := range fileExamples {
+		project += strings.NewReplacer("app", name).Replace(versioned)
+		w.write(map[string]string{"migrations/" + name + "/V1__init.sql": "CREATE TABLE posts (id bigint PRIMARY KEY, title text);"})
+	}
+	w.write(map[string]string{"atlas.hcl": strings.ReplaceAll(project, "  migration {", "  lint {\n    incompatible {\n      error = true\n    }\n  }\n  migration {")})
+	w.converge()
+	for name, e := range fileExamples {
+		w.write(map[string]string{"migrations/" + name + "/V2__next.sql": e.sql + ";"})
+	}
+	report := w.reconcile()
+	for i, target := range report.Plan.Targets {
+		name := strings.TrimPrefix(target.Schema, "acme_")
+		var got codes
+		for _, s := range stepOf(report.Plan, &target).Statements {
+			for _, h := range s.Hazards {
+				got = append(got, h.Code)
+				if h.Message == "" || strings.Contains(h.Message, "{") {
+					t.Errorf("%s: %+v", name, h)
+				}
+			}
+		}
+		slices.Sort(got)
+		want := fileExamples[name].codes
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+		if o := report.Outcomes[i]; (o.Result == reconcile.ResultBlocked) != slices.Contains(want, incompatible) {
+			t.Errorf("%s: %s %s", name, o.Result, o.Error)
+		}
+	}
+	w.write(map[string]string{"atlas.hcl": project})
+	w.converge()
+}
+
+// Whatever code the product may give, and says that it may, has an example here.
+func TestEveryHazardHasAnExample(t *testing.T) {
+	t.Parallel()
+	var contract struct {
+		Defs struct {
+			Hazard struct {
+				Properties struct {
+					Code struct {
+						Examples codes `json:"examples"`
+					} `json:"code"`
+				} `json:"properties"`
+			} `json:"hazard"`
+		} `json:"$defs"`
+	}
+	if err := json.Unmarshal(reconcile.PlanSchema(), &contract); err != nil {
+		t.Fatal(err)
+	}
+	var shown codes
+	for _, e := range hazardExamples {
+		shown = append(shown, e.codes...)
+	}
+	for _, e := range fileExamples {
+		shown = append(shown, e.codes...)
+	}
+	source, err := os.ReadFile("../schema/hazard.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var there codes
+	for _, m := range regexp.MustCompile(`HazardCode = "(.*)"`).FindAllSubmatch(source, -1) {
+		there = append(there, schema.HazardCode(m[1]))
+	}
+	told := contract.Defs.Hazard.Properties.Code.Examples
+	for _, list := range []*codes{&shown, &told, &there} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
+	if !slices.Equal(shown, there) || !slices.Equal(told, there) {
+		t.Errorf("there are %v; examples are of %v, and the JSON Schema of a plan tells of %v", there, shown, told)
 	}
 }
 

@@ -146,6 +146,8 @@ func tokenLength(s string) int {
 		return quotedLength(s)
 	case s[0] == '(':
 		return groupLength(s)
+	case s[0] == '{': // a mark that stands for a schema
+		return max(1, strings.IndexByte(s, '}')+1)
 	case strings.HasPrefix(s, "--"):
 		return orAll(s, strings.IndexByte(s, '\n'))
 	case s[0] == '$':

@@ -19,6 +19,8 @@ func TestStatementsAreTakenApart(t *testing.T) {
 		`CREATE UNIQUE INDEX CONCURRENTLY "i" ON "s"."t" USING btree (lower(a), "b" DESC) WHERE (a > 0)`: {
 			verb: "CREATE INDEX", unique: true, name: `"i"`, table: `"s"."t"`, rest: []string{"USING", "btree", `(lower(a), "b" DESC)`, "WHERE", "(a > 0)"}},
 		`DROP INDEX CONCURRENTLY "s"."i"`:     {verb: "DROP INDEX", name: `"s"."i"`},
+		`DROP INDEX {schema}.i`:               {verb: "DROP INDEX", name: "{schema}.i"},
+		`ALTER TABLE {schema}.t RENAME TO u`:  {verb: "ALTER TABLE", table: "{schema}.t", clauses: []clause{{"RENAME", "TO", "u"}}},
 		`DROP TABLE "s"."t"`:                  {verb: "DROP TABLE", table: `"s"."t"`},
 		`COMMENT ON TABLE t IS 'ALTER TABLE'`: {},
 		`CREATE FUNCTION f() RETURNS int LANGUAGE sql AS $$ ALTER TABLE x DROP COLUMN y $$`: {},

@@ -63,6 +63,7 @@ const (
 	fillFirst      = "fill the rows that have none first"
 	tellApartFirst = "make the rows that are alike differ first"
 	mendFirst      = "mend the rows that do not satisfy it first"
+	bothNames      = "have both names for a while, such as by a view or a column of the other name, and let the old one go in a later version"
 	newColumn      = "add a column of the new type, fill it, and drop the old one in a later version"
 	fillLater      = "add the column without it, set the default in a later version, and fill the rows in batches"
 	concurrent     = "diff { concurrent_index { create = true } } in atlas.hcl builds it while the table is written to"
@@ -148,6 +149,9 @@ func (f facts) clauseHazards(c command, table string, clause clause) []Hazard {
 	if rest, ok := clause.starts("VALIDATE", "CONSTRAINT"); ok && len(rest) > 0 {
 		return f.validates(c.table, table, bareName(rest[0]))
 	}
+	if rest, ok := clause.starts("RENAME"); ok {
+		return f.renames(table, rest)
+	}
 	if rest, ok := clause.starts("DROP", "CONSTRAINT"); ok && len(rest) > 0 {
 		return f.dropsConstraint(table, bareName(rest.without("IF", "EXISTS")[0]))
 	}
@@ -176,6 +180,36 @@ func (f facts) dropsConstraint(table, name string) []Hazard {
 		return nil
 	}
 	return []Hazard{{Code: HazardDropsConstraint, Message: fmt.Sprintf("drops the foreign key %q of %q: its rows may then refer to nothing", name, table)}}
+}
+
+// renames returns the hazard of a table or a column whose old name leads nowhere
+// in the end.
+func (f facts) renames(table string, clause clause) []Hazard {
+	if _, ok := clause.starts("TO"); ok {
+		if f.named(table) {
+			return nil
+		}
+		return []Hazard{{Code: HazardIncompatible, Message: fmt.Sprintf("renames the table %q: programs do not find it any more", table), Alternative: bothNames}}
+	}
+	rest := clause.without("COLUMN")
+	if len(rest) != 3 { // of a constraint
+		return nil
+	}
+	name := bareName(rest[0])
+	if _, to := f.column(table, name); to != "" {
+		return nil
+	}
+	return []Hazard{{Code: HazardIncompatible, Message: fmt.Sprintf("renames the column %q of %q: programs do not find it any more", name, table), Alternative: bothNames}}
+}
+
+// named reports whether there is a table or a view of that name afterwards.
+func (f facts) named(name string) bool {
+	for _, kind := range []Kind{KindTable, KindView, KindMaterializedView} {
+		if _, ok := f.to[Line{Kind: kind, Name: name}]; ok {
+			return true
+		}
+	}
+	return false
 }
 
 // addsColumn returns the hazard of a column that no row could have a value for.

@@ -308,7 +308,7 @@ func (m *migrating) files(ctx context.Context, pending []FileRun) error {
 		m.out.Files = append(m.out.Files, r)
 		for i, s := range templates {
 			s.SQL = resolveShared(s.SQL, m.to.Shared)
-			s.Hazards = append(f.ofFile(s.SQL), lost[i]...)
+			s.Hazards = append(f.ofFile(s), lost[i]...)
 			m.out.Statements = append(m.out.Statements, s)
 		}
 	}
@@ -352,11 +352,13 @@ func withOthers(after, schema, before []Line) []Line {
 
 // ofFile returns what is dangerous about a statement of a file but for what it
 // destroys. What it says of rows is meant as it stands.
-func (f facts) ofFile(sql string) []Hazard {
-	c := commandOf(sql)
+func (f facts) ofFile(s Statement) []Hazard {
+	c := commandOf(s.SQL)
 	f.note(c)
 	hazards := append([]Hazard{}, f.hazards(c)...)
-	hazards = slices.DeleteFunc(hazards, func(h Hazard) bool { return h.Code == HazardDestructive })
+	hazards = slices.DeleteFunc(hazards, func(h Hazard) bool {
+		return h.Code == HazardDestructive || h.Code == HazardBlocksWrites && !s.Transactional
+	})
 	for i := range hazards {
 		hazards[i].Probe, hazards[i].Fails = "", "" // earlier files change what it would ask
 		hazards[i].Message = strings.ReplaceAll(hazards[i].Message, schemaMark+".", "")

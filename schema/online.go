@@ -190,7 +190,7 @@ func BuildsConcurrently(s Statement) (index string, ok bool) {
 // builds or drops concurrently, and whether that has been done by those lines: the
 // index is there and valid, or gone. Of any other statement they do not tell.
 func BesideIndex(lines []Line, s Statement) (beside Fingerprint, done bool) {
-	c := commandOf(s.For("its"))
+	c := commandOf(s.SQL)
 	builds, drops := c.verb == "CREATE INDEX", c.verb == "DROP INDEX"
 	if s.Transactional || !builds && !drops {
 		return FingerprintOf(lines), false
