@@ -117,9 +117,9 @@ func TestAtlasStillComparesDefaultsThatHaveNoEquality(t *testing.T) {
 // txBench is a workbench of nothing but a transaction.
 type txBench struct{ *sql.Tx }
 
-func (txBench) Lines(context.Context, string) ([]Line, error)            { return nil, nil }
-func (txBench) Marks(context.Context, string) (map[string]string, error) { return nil, nil }
-func (txBench) Close() error                                             { return nil }
+func (txBench) Lines(context.Context, string) ([]Line, error)           { return nil, nil }
+func (txBench) Marks(context.Context, string) (map[Place]string, error) { return nil, nil }
+func (txBench) Close() error                                            { return nil }
 
 func TestAtlasStillReadsWholeCatalogs(t *testing.T) {
 	ctx := context.Background()

@@ -163,26 +163,6 @@ func hash(text string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// A Scope is the relations of a schema whose catalog rows a transition touches,
-// where it touches nothing else: then whoever makes sure that their lines are
-// what was proven has made sure of all.
-type Scope struct {
-	Relations []string // sorted
-	Hash      string   // of their lines afterwards
-}
-
-func newScope(lines []Line, relations []string) *Scope {
-	s := &Scope{Relations: relations}
-	var texts []string
-	for _, l := range lines {
-		if slices.Contains(relations, l.relation()) {
-			texts = append(texts, l.text())
-		}
-	}
-	s.Hash = hashLines(texts)
-	return s
-}
-
 // relation returns the table, view or sequence that a line is about, or "" where
 // it is about none.
 func (l Line) relation() string {

@@ -2,7 +2,6 @@ package schema
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -167,10 +166,10 @@ func (t *transition) run(ctx context.Context, engine Engine, thorough bool) (*Tr
 	return out, err
 }
 
-// scope returns what the transition touches: the relations whose marks are not
-// those of before. It is not known where the bench holds no exact copy, nor of
+// scope returns what the transition touches: where marks are not those of before.
+// It is not known where the bench holds no exact copy, nor of
 // what takes more than one transaction.
-func (t *transition) scope(ctx context.Context, before map[string]string, out *Transition) (*Scope, error) {
+func (t *transition) scope(ctx context.Context, before map[Place]string, out *Transition) (*Scope, error) {
 	oneTransaction := !slices.ContainsFunc(out.Statements, func(s Statement) bool { return !s.Transactional })
 	if !oneTransaction || len(t.growth)+len(t.absent)+len(t.inexact) > 0 {
 		return nil, nil
@@ -179,18 +178,7 @@ func (t *transition) scope(ctx context.Context, before map[string]string, out *T
 	if err != nil {
 		return nil, err
 	}
-	touched := make(map[string]bool)
-	for _, marks := range []map[string]string{before, after} {
-		for relation := range marks {
-			if before[relation] != after[relation] {
-				touched[relation] = true
-			}
-		}
-	}
-	if touched[""] {
-		return nil, nil
-	}
-	return newScope(out.Lines, slices.Sorted(maps.Keys(touched))), nil
+	return newScope(before, after, t.from, out.Lines), nil
 }
 
 // look returns the transition that the statements have turned out to be.

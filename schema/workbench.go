@@ -18,9 +18,10 @@ type Workbench interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	// Lines returns the lines of the schema of that name, sorted.
 	Lines(ctx context.Context, schema string) ([]Line, error)
-	// Marks returns a mark for each relation of the schema of that name, and one
-	// for all else that it holds under "". A mark moves when a catalog row does.
-	Marks(ctx context.Context, schema string) (map[string]string, error)
+	// Marks returns a mark for each place in the catalogs that describes the schema
+	// of that name, and one for all else that it holds under no place. A mark moves
+	// when a row there does.
+	Marks(ctx context.Context, schema string) (map[Place]string, error)
 	// Close rolls back.
 	Close() error
 }

@@ -68,12 +68,21 @@ func (p *portion) key(db *DB) reconcile.Key {
 	return reconcile.Key{Database: db.name, Schema: p.Target.Schema}
 }
 
-// relations returns what the statements touch, or nil where that is not known.
-func (p *portion) relations() []string {
+// scope returns what the statements touch, and the kinds of lines to look at; nil
+// where that is not known.
+func (p *portion) scope() (relations, catalogs, kinds []string) {
 	if p.Scope == nil {
-		return nil
+		return nil, nil, nil
 	}
-	return p.Scope.Relations
+	return p.Scope.Relations, texts(p.Scope.Catalogs), texts(p.Scope.Kinds)
+}
+
+func texts[T ~string](words []T) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = string(w)
+	}
+	return out
 }
 
 // checkBase looks at the whole target in a transaction of its own.
@@ -134,6 +143,7 @@ func (db *DB) notConverged(ctx context.Context, p portion) error {
 	}
 	e := &reconcile.NotConvergedError{Key: p.key(db), Want: p.want}
 	t := newTransaction(db, p)
+	t.batch.Queue("SELECT set_config('lock_timeout', $1, true)", t.lockWithin())
 	t.runStatements()
 	for _, setting := range strings.Split(steer(1), "; ") {
 		t.batch.Queue(setting)
@@ -168,13 +178,16 @@ type transaction struct {
 func newTransaction(db *DB, p portion) *transaction {
 	t := &transaction{portion: p, db: db, refusals: make(map[int]schema.Hazard)}
 	t.batch.Queue("BEGIN")
-	t.batch.Queue("SELECT set_config('lock_timeout', $1, true)", fmt.Sprintf("%dms", p.LockTimeout.Milliseconds()))
 	return t
 }
 
+// lockWithin is how long a statement waits for a lock.
+func (t *transaction) lockWithin() string { return fmt.Sprintf("%dms", t.LockTimeout.Milliseconds()) }
+
 // enter takes the target's lock and makes sure of the base.
 func (t *transaction) enter() {
-	t.batch.Queue("SELECT "+t.db.functions.name("enter")+"($1, $2, $3, $4, $5, $6, $7)", cmp.Or(t.At, t.Target.Schema), t.Target.Schema, t.base, t.To, t.Token, t.relations(), structureKinds)
+	relations, catalogs, _ := t.scope()
+	t.batch.Queue("SELECT "+t.db.functions.name("enter")+"($1, $2, $3, $4, $5, $6, $7, $8, $9)", t.lockWithin(), cmp.Or(t.At, t.Target.Schema), t.Target.Schema, t.base, t.To, t.Token, relations, catalogs, structureKinds)
 }
 
 // refuseRows refuses statements that would destroy data, where they may only run
@@ -239,20 +252,15 @@ func (t *transaction) statement(query int) (sql string, ok bool) {
 // with it.
 func (t *transaction) leave(result *string) {
 	r, want := t.Target, t.want
-	upsert := upsertTarget
-	switch {
-	case want == "":
-		r.Status, upsert = reconcile.StatusBetween, upsertBetween
-	case t.Scope != nil:
-		want = t.Scope.Hash
+	if want == "" {
+		r.Status = reconcile.StatusBetween
+	}
+	if t.Scope != nil {
+		want, r.Fingerprint = t.Scope.Hash, t.Goal
 	}
 	if t.At != "" {
 		t.batch.Queue(moveRecord, t.At, r.Schema)
 		t.batch.Queue(moveMigrations, t.At, r.Schema)
-	}
-	t.batch.Queue(upsert, recordArgs(t.Run, r)...)
-	if want == "" {
-		t.batch.Queue("UPDATE tenantry.target SET step = $2, parts_done = $3, beside = '' WHERE schema = $1", r.Schema, t.Step, t.done)
 	}
 	statements, reverse := []string{}, []string{}
 	for i, s := range t.statements {
@@ -261,9 +269,21 @@ func (t *transaction) leave(result *string) {
 			reverse = append(reverse, schema.Render(undo, r.Schema))
 		}
 	}
-	t.batch.Queue("SELECT "+t.db.functions.name("leave")+"($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-		r.Schema, t.relations(), structureKinds, want, t.Goal.Structure, t.Goal.Objects, t.Run.ID, r.Tenant, t.Base, statements, reverse,
-	).QueryRow(func(row pgx.Row) error { return row.Scan(result) })
+	relations, catalogs, kinds := t.scope()
+	args := append(recordArgs(t.Run, r), relations, catalogs, kinds, structureKinds, want, t.Step, t.done, t.Base, statements, reverse)
+	t.batch.Queue("SELECT "+t.db.functions.name("leave")+"("+places(len(args))+")", args...).QueryRow(func(row pgx.Row) error { return row.Scan(result) })
+}
+
+// places returns the places of so many arguments.
+func places(n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("$" + itoa(i+1))
+	}
+	return b.String()
 }
 
 // send sends all of it and returns what the server said, and which query of the

@@ -94,6 +94,6 @@ func BenchmarkLook(b *testing.B) {
 	}
 	call("one schema, as an apply does", "SELECT "+db.functions.name("look")+"($1, $2, '')", structureKinds)
 	call("one schema's token", "SELECT "+db.functions.name("look")+"($1, $2, $3)", structureKinds, one.Token)
-	call("the lines of one table", "SELECT "+db.functions.name("hash")+"($1, '{things0}')")
-	call("one table's part of the token", "SELECT "+db.functions.name("weigh")+"($1, '{things0}')")
+	call("the lines of one table", "SELECT "+db.functions.name("hash")+"($1, '{things0}', '{table,column,column options,not null,identity}')")
+	call("one table's part of the token", "SELECT "+db.functions.name("weigh")+"($1, '{things0}', '{relation,attribute}')")
 }

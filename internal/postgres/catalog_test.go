@@ -181,3 +181,45 @@ func (db *DB) explain(t *testing.T, ctx context.Context, schemas []string, query
 	}
 	return plan
 }
+
+// The lines of some relations and kinds, through the function that an apply uses,
+// are those among all lines.
+func TestAPartOfASchemaIsWhatItIsAmongAll(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	db, conn := newDB(t)
+	everyKind(t, conn, "we-ird")
+	if err := db.Prepare(ctx); err != nil {
+		t.Fatal(err)
+	}
+	lines, err := db.Lines(ctx, "we-ird")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := make(map[[2]string][]schema.Line) // by relation and kind
+	for _, l := range lines {
+		switch l.Kind { // named by the relation itself
+		case schema.KindTable, schema.KindView, schema.KindMaterializedView, schema.KindSequence, schema.KindOwnedSequence, schema.KindRowSecurity, schema.KindReplicaIdentity, schema.KindCluster:
+			parts[[2]string{l.Name, string(l.Kind)}] = append(parts[[2]string{l.Name, string(l.Kind)}], l)
+		case schema.KindDomainConstraint:
+		default:
+			if l.Table != "" {
+				parts[[2]string{l.Table, string(l.Kind)}] = append(parts[[2]string{l.Table, string(l.Kind)}], l)
+			}
+		}
+	}
+	for at, want := range parts {
+		rows, err := conn.Query(ctx, "SELECT '', o_kind, o_table, o_name, o_def FROM "+db.functions.name("lines")+"('we-ird', $1, $2) WHERE o_kind = ANY ($2)", []string{at[0]}, []string{at[1]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := pgx.CollectRows(rows, scanLine)
+		if err != nil {
+			t.Fatal(err)
+		}
+		schema.SortLines(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s of %s:\n%s", at[1], at[0], diff)
+		}
+	}
+}

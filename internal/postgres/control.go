@@ -95,7 +95,14 @@ CREATE TABLE tenantry.audit (
 	request text NOT NULL, -- the request's id, which logs have too
 	status integer -- of the answer; null where the process ended before
 );
-`, lifeColumns, horizonTable, accessColumns, placeColumns, migrationTable, besideColumn}
+`, lifeColumns, horizonTable, accessColumns, placeColumns, migrationTable, besideColumn, loosened}
+
+// loosened is the step that took the references to runs away: every target's
+// transaction would lock the row of its run, and wait for the others that do.
+const loosened = `
+ALTER TABLE tenantry.target DROP CONSTRAINT IF EXISTS target_run_fkey;
+ALTER TABLE tenantry.change DROP CONSTRAINT IF EXISTS change_run_fkey;
+`
 
 // Prepare implements reconcile.Database. Where nothing is to be made it only
 // reads.
@@ -265,6 +272,11 @@ const upsertBetween = `INSERT INTO tenantry.target (schema, tenant, shared, blue
 	ON CONFLICT (schema) DO UPDATE SET structure = excluded.structure, objects = excluded.objects, token = excluded.token,
 		status = excluded.status, error = excluded.error, applied_at = excluded.applied_at, attempted_at = excluded.attempted_at, run = excluded.run,
 		home = excluded.home, retired_at = excluded.retired_at, access = excluded.access`
+
+// recordTypes are the arguments of upsertTarget and upsertBetween as those of a
+// function.
+const recordTypes = `r_schema text, r_tenant text, r_shared boolean, r_blueprint text, r_structure text, r_objects text, r_token text, r_status text, r_error text, r_applied_at timestamptz, r_run text,
+	r_name text, r_database text, r_labels text, r_state text, r_protected boolean, r_home text, r_retired_at timestamptz, r_gone boolean, r_access text, r_role text, r_withdrawn text`
 
 func recordArgs(run reconcile.Run, r reconcile.Record) []any {
 	return []any{

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -183,7 +182,6 @@ func (db *DB) fileError(p portion, s schema.Statement, err error) error {
 // begin begins another transaction in the same round trip.
 func (t *transaction) begin() {
 	t.batch.Queue("BEGIN")
-	t.batch.Queue("SELECT set_config('lock_timeout', $1, true)", fmt.Sprintf("%dms", t.LockTimeout.Milliseconds()))
 }
 
 // come takes the target's lock, and makes sure of the base, or that nobody else
@@ -196,7 +194,7 @@ func (t *transaction) come(first bool, done int) {
 			t.batch.Queue(forgetMigrations, []string{t.Target.Schema})
 		}
 	} else {
-		t.batch.Queue("SELECT "+t.db.functions.name("follow")+"($1, $2, $3)", t.Target.Schema, t.Run.ID, done)
+		t.batch.Queue("SELECT "+t.db.functions.name("follow")+"($1, $2, $3, $4)", t.lockWithin(), t.Target.Schema, t.Run.ID, done)
 	}
 	t.batch.Queue("SET LOCAL search_path = " + schema.QuoteIdent(t.Target.Schema) + ", public")
 }
@@ -305,8 +303,9 @@ func (db *DB) runOne(ctx context.Context, p portion, s segment, stmt schema.Stat
 
 // followFunction takes the target's lock and makes sure that nobody else was at
 // the target since the run has begun with it. It records how many segments are done.
-const followFunction = `CREATE OR REPLACE FUNCTION tenantry.follow_@(one_schema text, our_run text, done integer) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $follow$
+const followFunction = `CREATE OR REPLACE FUNCTION tenantry.follow_@(lock_within text, one_schema text, our_run text, done integer) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $follow$
 BEGIN
+	PERFORM set_config('lock_timeout', lock_within, true);
 	IF NOT pg_try_advisory_xact_lock(hashtextextended('tenantry target ' || one_schema, 0)) THEN
 		RAISE EXCEPTION 'another run is at work on it' USING ERRCODE = '` + refusedBusy + `';
 	END IF;

@@ -3,6 +3,9 @@ package postgres
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -13,8 +16,9 @@ import (
 // refuse: so begin, check, statements, check, record and commit are sent
 // together, in one round trip, and where one refuses, what follows does not run.
 //
+//	lines_…  the lines of a schema, or of some relations
+//	weigh_…  what its catalog rows, or those of some relations, add to its token
 //	look_…   what one schema is now: fingerprint and token
-//	weigh_…  what some relations add to their schema's token
 //	hash_…   the hash of some relations' lines
 //	enter_…  takes the target's lock and makes sure that it is what the step starts from
 //	follow_… takes the lock again, and makes sure that nobody else was there meanwhile
@@ -37,7 +41,7 @@ type functions struct {
 }
 
 func functionsFor(version int) functions {
-	text := strings.Join([]string{lookFunction(version), weighFunction, hashFunction(version), enterFunction, refuseFunction, leaveFunction, followFunction}, ";\n")
+	text := strings.Join([]string{linesFunction("tenantry.lines_@", version), weighFunction, lookFunction, hashFunction, enterFunction, refuseFunction, leaveFunction, followFunction}, ";\n")
 	sum := sha256.Sum256([]byte(text))
 	return functions{suffix: hex.EncodeToString(sum[:4]), text: text}
 }
@@ -52,40 +56,157 @@ func (f functions) create() string { return strings.ReplaceAll(f.text, "@", f.su
 const planKept = "LANGUAGE plpgsql SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan SET jit = off SET join_collapse_limit = 1\n" +
 	"SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off\n"
 
+// linesFunction returns the lines of one schema, or those of some kinds, or of some
+// relations. Each part is a statement of its own, planned when it is first needed:
+// CREATE SCHEMA makes every connection forget the plans that it has kept, and
+// planning all parts costs five times what most schemas need.
+func linesFunction(name string, version int) string {
+	return "CREATE OR REPLACE FUNCTION " + name + `(one_schema text, some_relations text[], some_kinds text[])
+RETURNS TABLE (o_kind text, o_table text, o_name text, o_def text) ` + planKept + `AS $lines$
+DECLARE
+	this_schema oid;
+	this_path text;
+	these_classes oid[]; -- of all that the schema holds
+	these_objects oid[];
+	these_relations oid[];
+	these_types oid[];
+	type_kinds text;
+	has_tables boolean;
+	has_sequences boolean;
+	has_views boolean;
+	has_indexes boolean;
+	has_triggers boolean;
+	has_rules boolean;
+	has_security boolean;
+	has_replica_identity boolean;
+	has_histories boolean;
+	has_not_null boolean;
+	has_identity boolean;
+	has_defaults boolean;
+	has_options boolean;
+	has_clustered boolean;
+	has_policies boolean;
+	has_comments boolean; -- and so on, on what is no part of a relation
+	has_column_comments boolean;
+	has_index_comments boolean;
+	has_constraint_comments boolean;
+	has_trigger_comments boolean;
+	these_indexes oid[];
+	these_constraints oid[];
+	these_triggers oid[];
+BEGIN
+	SELECT n.oid, quote_ident(n.nspname) || ', pg_catalog' INTO this_schema, this_path FROM pg_namespace n WHERE n.nspname = one_schema;
+	IF some_relations IS NULL THEN
+		SELECT array_agg(d.classid), array_agg(d.objid), array_agg(d.objid) FILTER (WHERE d.classid = 'pg_type'::regclass) INTO these_classes, these_objects, these_types
+		FROM pg_depend d WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = this_schema AND ` + ofItself + `;
+		SELECT string_agg(DISTINCT t.typtype::text, '') INTO type_kinds FROM pg_type t WHERE t.oid = ANY (these_types);
+	ELSE
+		SELECT array_agg(d.classid), array_agg(d.objid) INTO these_classes, these_objects
+		FROM (SELECT 'pg_class'::regclass AS classid, c.oid AS objid FROM unnest(some_relations) u (name) JOIN pg_class c ON c.relname = u.name AND c.relnamespace = this_schema) d WHERE ` + ofItself + `;
+	END IF;
+	SELECT array_agg(c.oid), bool_or(c.relkind IN ('r', 'p', 'f')), bool_or(c.relkind = 'S'), bool_or(c.relkind IN ('v', 'm')), bool_or(c.relhasindex), bool_or(c.relhastriggers),
+		bool_or(c.relhasrules), bool_or(c.relrowsecurity OR c.relforcerowsecurity), bool_or(c.relreplident <> 'd'), bool_or(c.relname = ANY (` + toolNames + `))
+	INTO these_relations, has_tables, has_sequences, has_views, has_indexes, has_triggers, has_rules, has_security, has_replica_identity, has_histories
+	FROM unnest(these_classes, these_objects) d (classid, objid) JOIN pg_class c ON c.oid = d.objid WHERE d.classid = 'pg_class'::regclass;
+	IF has_histories THEN
+		SELECT array_agg(c.oid) INTO these_relations FROM pg_class c WHERE c.oid = ANY (these_relations) AND NOT ` + isHistory + `;
+	END IF;
+	IF some_kinds IS NULL OR some_kinds && '{not null,identity,default,column options}' THEN
+		SELECT bool_or(a.attnotnull), bool_or(a.attidentity <> ''), bool_or(a.atthasdef), bool_or(a.attcompression <> '' OR a.attoptions IS NOT NULL OR a.attstorage <> b.typstorage OR coalesce(a.attstattarget, -1) >= 0)
+		INTO has_not_null, has_identity, has_defaults, has_options
+		FROM pg_attribute a JOIN pg_type b ON b.oid = a.atttypid WHERE a.attrelid = ANY (these_relations) AND a.attnum > 0 AND NOT a.attisdropped;
+	END IF;
+	IF has_triggers AND (some_kinds IS NULL OR some_kinds && '{trigger,object comment}') THEN -- PostgreSQL's own, of foreign keys, are not meant
+		SELECT array_agg(t.oid) INTO these_triggers FROM unnest(these_relations) o (oid) ` + nearTriggers("o") + `;
+	END IF;
+	IF some_kinds IS NULL OR some_kinds && '{cluster,policy,comment,object comment}' THEN
+		SELECT array_agg(i.indexrelid), coalesce(bool_or(i.indisclustered), false) INTO these_indexes, has_clustered FROM pg_index i WHERE i.indrelid = ANY (these_relations);
+		SELECT array_agg(k.oid) INTO these_constraints FROM pg_constraint k WHERE k.conrelid = ANY (these_relations);
+		SELECT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = ANY (these_relations)) INTO has_policies;
+		SELECT bool_or(d.objsubid = 0), bool_or(d.objsubid > 0), bool_or(d.objoid = ANY (these_indexes)), bool_or(d.objoid = ANY (these_constraints)), bool_or(d.objoid = ANY (these_triggers))
+		INTO has_comments, has_column_comments, has_index_comments, has_constraint_comments, has_trigger_comments
+		FROM pg_description d WHERE d.objoid = ANY (this_schema || these_objects || these_indexes || these_constraints || these_triggers);
+	END IF;
+` + linesParts(version) + `END$lines$`
+}
+
+func linesParts(version int) string {
+	var b strings.Builder
+	for _, p := range parts(version) {
+		kinds := p.kinds
+		if kinds == nil {
+			kinds = []string{p.kind}
+		}
+		last := ""
+		if strings.Contains(p.columns()+p.from, printing) { // the last that the statement does is to leave search_path as it has found it
+			last = "\n		UNION ALL SELECT NULL, NULL, NULL, NULL WHERE set_config('search_path', 'pg_catalog', true) IS NULL"
+		}
+		fmt.Fprintf(&b, "	IF (some_kinds IS NULL OR some_kinds && %s) AND %s THEN\n		RETURN QUERY SELECT %s\n%s%s;\n	END IF;\n", literals(kinds), p.when, p.columns(), p.inFunction(), last)
+	}
+	return b.String()
+}
+
+// inFunction is where the part's rows are in a function that has found its objects.
+func (p part) inFunction() string {
+	const own = "FROM (SELECT one_schema AS nspname, this_path AS path, "
+	text := p.columns() + p.from
+	return strings.NewReplacer(
+		"FROM ns o", own+"this_schema AS oid) o",
+		"FROM rel o", own+"c.oid, "+named(text, "c", relationColumn)+" FROM pg_class c WHERE c.oid = ANY (these_relations)) o",
+		"FROM typ o", own+"t.oid, "+named(text, "t", typeColumn)+" FROM pg_type t WHERE t.oid = ANY (these_types)) o",
+		"FROM o JOIN", own+"d.classid, d.objid FROM unnest(these_classes, these_objects) d (classid, objid)) o JOIN",
+		userTriggers("o"), nearTriggers("o")).Replace(p.from)
+}
+
+var (
+	relationColumn = regexp.MustCompile(`\bo\.(rel\w+)`)
+	typeColumn     = regexp.MustCompile(`\bo\.(typ\w+)`)
+)
+
+// named lists the columns of a catalog that a part names: to go through all of them
+// takes longer than planning the rest.
+func named(text, alias string, column *regexp.Regexp) string {
+	var all []string
+	for _, m := range column.FindAllStringSubmatch(text, -1) {
+		if c := alias + "." + m[1]; !slices.Contains(all, c) {
+			all = append(all, c)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// literals writes texts as an SQL array.
+func literals(texts []string) string {
+	var all []string
+	for _, t := range texts {
+		all = append(all, literal(t))
+	}
+	return "ARRAY[" + strings.Join(all, ", ") + "]"
+}
+
 // lookFunction returns a row (structure, objects, token) for a schema that
 // exists, and none for one that does not. While the token is the one that is
 // known already, the hashes are not computed, and null.
-func lookFunction(version int) string {
-	return `CREATE OR REPLACE FUNCTION tenantry.look_@(one_schema text, kinds text[], known_token text)
-RETURNS TABLE (o_structure text, o_objects text, o_token text) ` + planKept + `AS $look$
-DECLARE
-	now_token text;
+var lookFunction = `CREATE OR REPLACE FUNCTION tenantry.look_@(one_schema text, kinds text[], known_token text)
+RETURNS TABLE (o_structure text, o_objects text, o_token text) LANGUAGE plpgsql SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan AS $look$
 BEGIN
 	IF NOT EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = one_schema) THEN
-		RETURN; -- before the queries below are planned: a new tenant need not wait for that
+		RETURN;
 	END IF;
-	SELECT t.token INTO now_token FROM (` + inFunction(tokenQuery) + `) t;
-	IF now_token = known_token THEN
-		RETURN QUERY SELECT NULL::text, NULL::text, now_token;
-	ELSE
-		RETURN QUERY SELECT f.structure, f.objects, now_token FROM (` + inFunction(fingerprintQuery(version)) + `) f;
+	SELECT w.o_hash || '/' || w.o_rows INTO o_token FROM tenantry.weigh_@(one_schema, NULL, NULL) w;
+	IF o_token IS DISTINCT FROM known_token THEN
+		SELECT coalesce(` + hashed("e.structure") + `, ''), coalesce(` + hashed("NOT e.structure") + `, '') INTO o_structure, o_objects
+		FROM (SELECT l.kind = ANY (kinds) AS structure, ` + lineText + ` AS line FROM tenantry.lines_@(one_schema, NULL, NULL) l (kind, tbl, name, def)) e;
 	END IF;
+	RETURN NEXT;
 END$look$`
-}
 
-var weighFunction = `CREATE OR REPLACE FUNCTION tenantry.weigh_@(one_schema text, some_relations text[])
-RETURNS TABLE (o_hash numeric, o_rows bigint) ` + planKept + `AS $weigh$
-BEGIN
-	RETURN QUERY ` + inFunction(weightQuery) + `;
-END$weigh$`
-
-func hashFunction(version int) string {
-	return `CREATE OR REPLACE FUNCTION tenantry.hash_@(one_schema text, some_relations text[]) RETURNS text ` + planKept + `AS $hash$
+var hashFunction = `CREATE OR REPLACE FUNCTION tenantry.hash_@(one_schema text, some_relations text[], some_kinds text[]) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan AS $hash$
 BEGIN
 	RETURN (SELECT ` + sha256Of(`string_agg(e.line, E'\n' ORDER BY e.line COLLATE "C")`) + `
-		FROM (SELECT ` + lineText + ` AS line FROM (` + inFunction(relationLinesQuery(version)) + `) l) e);
+		FROM (SELECT ` + lineText + ` AS line FROM tenantry.lines_@(one_schema, some_relations, some_kinds) l (kind, tbl, name, def) WHERE l.kind = ANY (some_kinds)) e);
 END$hash$`
-}
 
 // enterFunction takes the target's lock and makes sure that the target, which
 // may be called something else than it will be, is the base; a base that is null
@@ -93,18 +214,20 @@ END$hash$`
 //
 // Where a step touches some relations only, that no other run has been at the
 // target since it was observed is enough: its record would have another token.
-// What somebody else did to those relations shows when their lines are compared
-// with what was proven; what they did to others comes to the same as if it were
+// What somebody else did to what the step touches shows when the lines are compared
+// with what was proven; what they did elsewhere comes to the same as if it were
 // done afterwards, and shows in the token, which then is not the one recorded.
-var enterFunction = `CREATE OR REPLACE FUNCTION tenantry.enter_@(now_called text, one_schema text, base text, goal text, known_token text, some_relations text[], kinds text[])
-RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $enter$
+var enterFunction = `CREATE OR REPLACE FUNCTION tenantry.enter_@(lock_within text, now_called text, one_schema text, base text, goal text, known_token text,
+	some_relations text[], some_catalogs text[], kinds text[])
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan AS $enter$
 DECLARE
 	seen record;
 	fingerprint text;
 	weight record;
 BEGIN
+	PERFORM set_config('lock_timeout', lock_within, true);
 	-- Never a blocking wait: one deadlocks with CREATE INDEX CONCURRENTLY.
-	IF NOT pg_try_advisory_xact_lock(hashtextextended('tenantry target ' || now_called, 0)) OR NOT pg_try_advisory_xact_lock(hashtextextended('tenantry target ' || one_schema, 0)) THEN
+	IF NOT pg_try_advisory_xact_lock(hashtextextended('tenantry target ' || now_called, 0)) OR now_called <> one_schema AND NOT pg_try_advisory_xact_lock(hashtextextended('tenantry target ' || one_schema, 0)) THEN
 		RAISE EXCEPTION 'another run is at work on it' USING ERRCODE = '` + refusedBusy + `';
 	END IF;
 	IF base IS NULL THEN
@@ -122,7 +245,7 @@ BEGIN
 		known_token := seen.o_token;
 	END IF;
 	IF some_relations IS NOT NULL THEN
-		SELECT * INTO weight FROM tenantry.weigh_@(one_schema, some_relations);
+		SELECT * INTO weight FROM tenantry.weigh_@(one_schema, some_relations, some_catalogs);
 		PERFORM set_config('tenantry.rest', (split_part(known_token, '/', 1)::numeric - weight.o_hash) || '/' || (split_part(known_token, '/', 2)::bigint - weight.o_rows), true);
 	END IF;
 END$enter$`
@@ -134,38 +257,45 @@ BEGIN
 	END IF;
 END$refuse$`
 
-// leaveFunction makes sure that the target is what was proven, completes its
-// record with that, records what was done, and returns its fingerprint. want is
-// the fingerprint that it must have; "" accepts whatever it is, as a place between
-// the old and the new. Where only some relations were touched, want is the hash of
-// their lines, and the fingerprint is then the one given.
-var leaveFunction = `CREATE OR REPLACE FUNCTION tenantry.leave_@(one_schema text, some_relations text[], kinds text[], want text, given_structure text, given_objects text,
-	given_run text, given_tenant text, given_base text, given_statements text[], given_reverse text[])
-RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog AS $leave$
+// leaveFunction makes sure that the target is what was proven, records it with
+// what was done, and returns its fingerprint. The record is as upsertTarget has it;
+// what comes out is filled in. want is the fingerprint that it must have; "" accepts
+// whatever it is, as a place between the old and the new. Where only some relations
+// were touched, want is the hash of their lines, and the fingerprint is then the
+// record's.
+var leaveFunction = `CREATE OR REPLACE FUNCTION tenantry.leave_@(` + recordTypes + `, some_relations text[], some_catalogs text[], some_kinds text[], kinds text[], want text,
+	given_step text, given_done integer, given_base text, given_statements text[], given_reverse text[])
+RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan AS $leave$
 DECLARE
-	seen record;
 	weight record;
 	fingerprint text;
 	rest text := current_setting('tenantry.rest', true);
 BEGIN
 	IF some_relations IS NULL THEN
-		SELECT * INTO seen FROM tenantry.look_@(one_schema, kinds, '');
-		fingerprint := ` + fingerprintText("seen.o_structure", "seen.o_objects") + `;
+		SELECT o_structure, o_objects, o_token INTO r_structure, r_objects, r_token FROM tenantry.look_@(r_schema, kinds, '');
+		fingerprint := ` + fingerprintText("r_structure", "r_objects") + `;
 	ELSE
-		fingerprint := tenantry.hash_@(one_schema, some_relations);
+		fingerprint := tenantry.hash_@(r_schema, some_relations, some_kinds);
 	END IF;
 	IF want <> '' AND fingerprint IS DISTINCT FROM want THEN
 		RAISE EXCEPTION 'it is not what was proven' USING ERRCODE = '` + refusedNotConverged + `', DETAIL = fingerprint;
 	END IF;
 	IF some_relations IS NOT NULL THEN
-		SELECT * INTO weight FROM tenantry.weigh_@(one_schema, some_relations);
-		SELECT given_structure AS o_structure, given_objects AS o_objects,
-			(split_part(rest, '/', 1)::numeric + weight.o_hash) || '/' || (split_part(rest, '/', 2)::bigint + weight.o_rows) AS o_token INTO seen;
-		fingerprint := ` + fingerprintText("seen.o_structure", "seen.o_objects") + `;
+		SELECT * INTO weight FROM tenantry.weigh_@(r_schema, some_relations, some_catalogs);
+		r_token := (split_part(rest, '/', 1)::numeric + weight.o_hash) || '/' || (split_part(rest, '/', 2)::bigint + weight.o_rows);
+		fingerprint := ` + fingerprintText("r_structure", "r_objects") + `;
 	END IF;
-	UPDATE tenantry.target t SET structure = coalesce(seen.o_structure, ''), objects = coalesce(seen.o_objects, ''), token = coalesce(seen.o_token, ''),
-		applied_at = clock_timestamp() WHERE t.schema = one_schema;
-	INSERT INTO tenantry.change (run, schema, tenant, base, result, statements, reverse) VALUES (given_run, one_schema, given_tenant, given_base, fingerprint, given_statements, given_reverse);
+	r_structure := coalesce(r_structure, '');
+	r_objects := coalesce(r_objects, '');
+	r_token := coalesce(r_token, '');
+	r_applied_at := clock_timestamp();
+	IF want <> '' THEN
+		` + upsertTarget + `;
+	ELSE
+		` + upsertBetween + `;
+		UPDATE tenantry.target t SET step = given_step, parts_done = given_done, beside = '' WHERE t.schema = r_schema;
+	END IF;
+	INSERT INTO tenantry.change (run, schema, tenant, base, result, statements, reverse) VALUES (r_run, r_schema, r_tenant, given_base, fingerprint, given_statements, given_reverse);
 	RETURN fingerprint;
 END$leave$`
 
@@ -180,15 +310,5 @@ func fingerprintText(structure, objects string) string {
 // a schema of their own, for a workbench: its lines and its marks. All are gone
 // with the workbench's transaction.
 func createLookers(inSchema string, version int) string {
-	return "CREATE SCHEMA " + inSchema + "; CREATE FUNCTION " + inSchema + ".lines(one_schema text) RETURNS TABLE (o_kind text, o_table text, o_name text, o_def text)\n" + planKept +
-		"AS $lines$\nBEGIN\nRETURN QUERY SELECT l.kind, l.tbl, l.name, l.def FROM (" + inFunction(linesQuery(version)) + ") l;\nEND$lines$;\n" +
-		"CREATE FUNCTION " + inSchema + ".marks(one_schema text) RETURNS TABLE (o_relation text, o_mark text)\n" + planKept +
-		"AS $marks$\nBEGIN\nRETURN QUERY " + inFunction(marksQuery) + ";\nEND$marks$"
-}
-
-// inFunction rewrites a query over $1, a list of schemas, and $2, the kinds of
-// structure, for a function whose first two arguments are one schema and the
-// kinds.
-func inFunction(query string) string {
-	return strings.NewReplacer("$1::text[]", "ARRAY[$1]", "$2::text[]", "$2", userTriggers("o"), nearTriggers("o"), userTriggers("n"), nearTriggers("n")).Replace(query)
+	return "CREATE SCHEMA " + inSchema + "; " + linesFunction(inSchema+".lines", version) + "; " + marksFunction(inSchema+".marks")
 }

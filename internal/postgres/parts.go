@@ -253,7 +253,7 @@ func (db *DB) guard(ctx context.Context, p portion) (*pgxpool.Conn, error) {
 		return nil, db.wrap(err)
 	}
 	name := "'" + strings.ReplaceAll(p.Target.Schema, "'", "''") + "'"
-	err = simple(ctx, conn.Conn(), "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; SELECT "+db.functions.name("enter")+"("+name+", "+name+", NULL, '', '', NULL, NULL)")
+	err = simple(ctx, conn.Conn(), "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0; SELECT "+db.functions.name("enter")+"('0', "+name+", "+name+", NULL, '', '', NULL, NULL, NULL)")
 	if err != nil {
 		db.rollBack(ctx, conn)
 		conn.Release()

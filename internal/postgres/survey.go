@@ -25,7 +25,7 @@ func (db *DB) Schemas(ctx context.Context) (names []string, err error) {
 func (db *DB) Columns(ctx context.Context, schema string) (map[string][]string, error) {
 	out := make(map[string][]string)
 	err := db.reading(ctx, func(tx pgx.Tx) error {
-		rows, err := db.catalog(ctx, tx, []string{schema}, catalogCTE(everything)+`
+		rows, err := db.catalog(ctx, tx, []string{schema}, catalogCTE+`
 			SELECT o.relname::text, a.attname::text FROM rel o
 			JOIN pg_attribute a ON a.attrelid = o.oid AND a.attnum > 0 AND NOT a.attisdropped WHERE `+tableKinds+` ORDER BY o.oid, a.attnum`, []string{schema})
 		if err != nil {

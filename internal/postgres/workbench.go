@@ -100,7 +100,7 @@ func (e *saidError) Unwrap() error { return e.error }
 
 // Lines implements schema.Workbench.
 func (wb *workbench) Lines(ctx context.Context, name string) ([]schema.Line, error) {
-	rows, err := wb.QueryContext(ctx, "SELECT * FROM "+wb.lookers+".lines($1)", name)
+	rows, err := wb.QueryContext(ctx, "SELECT * FROM "+wb.lookers+".lines($1, NULL, NULL)", name)
 	if err != nil {
 		return nil, err
 	}
@@ -118,19 +118,20 @@ func (wb *workbench) Lines(ctx context.Context, name string) ([]schema.Line, err
 }
 
 // Marks implements schema.Workbench.
-func (wb *workbench) Marks(ctx context.Context, name string) (map[string]string, error) {
+func (wb *workbench) Marks(ctx context.Context, name string) (map[schema.Place]string, error) {
 	rows, err := wb.QueryContext(ctx, "SELECT * FROM "+wb.lookers+".marks($1)", name)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	marks := make(map[string]string)
+	marks := make(map[schema.Place]string)
 	for rows.Next() {
-		var relation, mark string
-		if err := rows.Scan(&relation, &mark); err != nil {
+		var at schema.Place
+		var mark string
+		if err := rows.Scan(&at.Relation, &at.Catalog, &mark); err != nil {
 			return nil, err
 		}
-		marks[relation] = mark
+		marks[at] += mark + " "
 	}
 	return marks, rows.Err()
 }
