@@ -16,7 +16,7 @@ import (
 // exampleWorld is a world with the definitions that the repository shows itself.
 func exampleWorld(t *testing.T, engine schema.Engine) *world {
 	t.Helper()
-	w := newWorld(t, nil)
+	w := newWorldAt(t, binaryURL(t), nil)
 	w.engine.Engine = engine
 	if err := os.CopyFS(filepath.Join(w.dir, "schema"), os.DirFS("../schema")); err != nil {
 		t.Fatal(err)
@@ -96,9 +96,9 @@ table "users" {
 func TestTheBinaryIsStartedOncePerClass(t *testing.T) {
 	t.Parallel()
 	path, starts := counted(t)
-	engine := binaryEngineAt(t, path)
+	engine := binaryEngineAt(t, path, binaryURL(t))
 	for _, fleet := range []int{1, 500} {
-		w := newWorld(t, map[string]string{"atlas.hcl": oneService, "app.hcl": users, "tenants.yaml": tenants(manyIDs(fleet)...)})
+		w := newWorldAt(t, binaryURL(t), map[string]string{"atlas.hcl": oneService, "app.hcl": users, "tenants.yaml": tenants(manyIDs(fleet)...)})
 		w.engine.Engine, w.adopt = engine, true
 		starts()
 		if plan := w.plan(); plan.Summary.Create != fleet {
@@ -123,7 +123,7 @@ func TestTheBinaryIsStartedOncePerClass(t *testing.T) {
 func TestTwentyClassesArePlannedAtOnceWithTheBinary(t *testing.T) {
 	t.Parallel()
 	const classes = 20
-	w := newWorld(t, map[string]string{
+	w := newWorldAt(t, binaryURL(t), map[string]string{
 		"atlas.hcl": oneService, "app.hcl": users,
 		"tenants.yaml": "policy: {parallelism: 20}\n" + tenants(manyIDs(classes)...),
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
+	"tenantry/internal/pgtest"
 	"tenantry/reconcile"
 )
 
@@ -22,17 +23,17 @@ import (
 //
 // and setup.sql for what must be in the database before, head.hcl for another
 // head than the usual one, requires.txt with the oldest major version of
-// PostgreSQL that knows what is tried. A tenant goes through all versions;
+// PostgreSQL that knows what is tried: it lives on one of those. A tenant goes through all versions;
 // another is made at each.
 func TestEvolvedAndCreatedTenantsAreTheSame(t *testing.T) {
-	eachArchive(t, "testdata/evolutions/*.txtar", func(t *testing.T, e *evolution) { e.live() })
+	eachArchive(t, evolutions(), anyMajor, func(t *testing.T, e *evolution) { e.live() })
 }
 
 // Each file of testdata/refusals tells of a last version that cannot be
 // reached: reason.txt says why, in words that the plan must use. The tenant
 // stays as it was; the next one is made all the same.
 func TestWhatCannotBePlannedIsRefusedWithItsReason(t *testing.T) {
-	eachArchive(t, "testdata/refusals/*.txtar", func(t *testing.T, e *evolution) {
+	eachArchive(t, archives("testdata/refusals"), anyMajor, func(t *testing.T, e *evolution) {
 		e.to(1)
 		e.w.converge()
 		e.rows(1)
@@ -62,20 +63,41 @@ func TestWhatCannotBePlannedIsRefusedWithItsReason(t *testing.T) {
 	})
 }
 
-// eachArchive runs a test for each archive that matches.
-func eachArchive(t *testing.T, pattern string, test func(*testing.T, *evolution)) {
-	files, err := filepath.Glob(pattern)
-	if err != nil || len(files) == 0 {
-		t.Fatal("no files", err)
+// anyMajor is a major version that none is newer than.
+const anyMajor = 99
+
+func evolutions() []string { return archives("testdata/evolutions") }
+
+// archives returns the archives of a folder.
+func archives(folder string) []string {
+	files, _ := filepath.Glob(folder + "/*.txtar")
+	return files
+}
+
+// eachArchive runs a test for each of the archives, on a PostgreSQL that knows what
+// it requires and is not newer than that major version; none for one that requires
+// more than that.
+func eachArchive(t *testing.T, files []string, newest int, test func(*testing.T, *evolution)) {
+	if len(files) == 0 {
+		t.Fatal("no files")
 	}
 	for _, path := range files {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := &evolution{sections: make(map[string]string), ids: []string{"evolved"}}
+		for _, f := range archive.Files {
+			e.sections[f.Name] = string(f.Data)
+		}
+		oldest, _ := strconv.Atoi(strings.TrimSpace(e.sections["requires.txt"]))
+		if oldest > newest {
+			continue
+		}
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
 			t.Parallel()
-			archive, err := txtar.ParseFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			test(t, newEvolution(t, archive))
+			e.begin(t, pgtest.URLBetween(t, oldest, newest))
+			test(t, e)
 		})
 	}
 }
@@ -88,20 +110,13 @@ type evolution struct {
 	ids      []string // of the tenants until now
 }
 
-func newEvolution(t *testing.T, archive *txtar.Archive) *evolution {
-	e := &evolution{t: t, sections: make(map[string]string), ids: []string{"evolved"}}
-	for _, f := range archive.Files {
-		e.sections[f.Name] = string(f.Data)
-	}
-	e.w = newWorld(t, nil)
+// begin makes the evolution's world in the database at a URL.
+func (e *evolution) begin(t *testing.T, url string) {
+	e.t, e.w = t, newWorldAt(t, url, nil)
 	e.w.allowDestructive = true
-	if oldest, err := strconv.Atoi(strings.TrimSpace(e.sections["requires.txt"])); err == nil && e.w.db.Version()/10000 < oldest {
-		t.Skipf("PostgreSQL %d is the first that knows this", oldest)
-	}
 	if setup := e.sections["setup.sql"]; setup != "" {
 		e.w.exec(setup)
 	}
-	return e
 }
 
 // live goes through all versions.

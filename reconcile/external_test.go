@@ -46,7 +46,7 @@ env "known" {
 `
 
 func externalWorld(t *testing.T) *world {
-	w := newWorld(t, map[string]string{
+	w := newWorldAt(t, binaryURL(t), map[string]string{
 		"atlas.hcl": onlyAtlas, "app.hcl": users,
 		"legacy.sql":   "CREATE TABLE things (id bigint PRIMARY KEY, name text);\n",
 		"tenants.yaml": "tenants:\n- {id: old, services: [legacy]}\n- {id: other, services: [legacy]}\n- {id: new, services: [app]}\n- {id: plain, services: [plain]}\n",
@@ -122,7 +122,7 @@ table "people" {
   }
 }
 `
-	w := newWorld(t, map[string]string{
+	w := newWorldAt(t, binaryURL(t), map[string]string{
 		"atlas.hcl": `
 variable "schema" {
   type    = string

@@ -282,7 +282,7 @@ func TestWhatCannotBeRevokedIsAFailure(t *testing.T) {
 	url := pgtest.Role(t, r.url, "NOSUPERUSER")
 	r.exec("GRANT CREATE ON DATABASE " + pgx.Identifier{r.conn.Config().Database}.Sanitize() + " TO " + pgtest.RoleName(url))
 	var err error
-	if r.db, err = postgres.Open(context.Background(), "main", url, 5); err != nil {
+	if r.db, err = postgres.Open(context.Background(), "main", pgtest.Via(t, url), 5); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.db.Close)

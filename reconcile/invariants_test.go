@@ -118,7 +118,7 @@ func (w *world) reader() *world {
 	role := pgx.Identifier{pgtest.RoleName(url)}.Sanitize()
 	w.exec("GRANT pg_read_all_data TO " + role)
 	w.exec("ALTER ROLE " + role + " SET default_transaction_read_only = on")
-	db, err := postgres.Open(context.Background(), "main", url, 5)
+	db, err := postgres.Open(context.Background(), "main", pgtest.Via(w.t, url), 5)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -267,7 +267,7 @@ tenants:
   - {id: stark}
 `
 	w := newWorld(t, files)
-	eu, err := postgres.Open(context.Background(), "eu", pgtest.URL(t), 5)
+	eu, err := postgres.Open(context.Background(), "eu", pgtest.Via(t, pgtest.URL(t)), 5)
 	if err != nil {
 		t.Fatal(err)
 	}

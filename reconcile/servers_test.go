@@ -27,7 +27,7 @@ func newFleet(t *testing.T, files, urls map[string]string) *fleet {
 	t.Helper()
 	f := &fleet{world: newWorld(t, files), databases: make(map[string]reconcile.Database), failures: 1}
 	for name, url := range urls {
-		db, err := postgres.New(context.Background(), name, url, 5)
+		db, err := postgres.New(context.Background(), name, pgtest.Via(t, url), 5)
 		if err != nil {
 			t.Fatal(err)
 		}

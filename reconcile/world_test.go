@@ -42,11 +42,17 @@ type world struct {
 // newWorld makes a world with the files given by name and content.
 func newWorld(t testing.TB, files map[string]string) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), url: pgtest.URL(t), engine: &countingEngine{Engine: schema.Native{}}}
+	return newWorldAt(t, pgtest.URL(t), files)
+}
+
+// newWorldAt is newWorld in the database at a URL.
+func newWorldAt(t testing.TB, url string, files map[string]string) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir(), url: url, engine: &countingEngine{Engine: schema.Native{}}}
 	w.write(files)
 	ctx := context.Background()
 	var err error
-	if w.db, err = postgres.Open(ctx, "main", w.url, 5); err != nil {
+	if w.db, err = postgres.Open(ctx, "main", pgtest.Via(t, w.url), 5); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.db.Close)

@@ -45,9 +45,15 @@ func IsOld(t testing.TB) bool {
 	return version == Old
 }
 
-// Knows reports whether the binary knows PostgreSQL of that major version. The old
+// Newest is the newest major version of PostgreSQL that the binary knows. The old
 // one asks for settings that 16 no longer has.
-func Knows(t testing.TB, major int) bool { return major < 16 || !IsOld(t) }
+func Newest(t testing.TB) int {
+	t.Helper()
+	if IsOld(t) {
+		return 15
+	}
+	return 99
+}
 
 var binary = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv(Bin); path != "" {

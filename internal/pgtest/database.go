@@ -13,13 +13,30 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"tenantry/internal/embedded"
 )
 
 // URL makes an empty database for the test and returns the URL to connect to it as superuser. The database goes when the
 // test ends, with every session that is still in it.
 func URL(t testing.TB) string {
 	t.Helper()
-	server := sharedServer(t)
+	return databaseOn(t, sharedServer(t, find(t)))
+}
+
+// URLBetween is URL on a PostgreSQL of one of those major versions: the one to test with where it is, else the nearest of those
+// that .ci/run tests with, fetched with npm where that was never done.
+func URLBetween(t testing.TB, oldest, newest int) string {
+	t.Helper()
+	bin, err := binariesBetween(find(t), oldest, newest)
+	if err != nil {
+		t.Fatal("pgtest: ", err)
+	}
+	return databaseOn(t, sharedServer(t, bin))
+}
+
+func databaseOn(t testing.TB, server *embedded.Server) string {
+	t.Helper()
 	name := databaseName(t.Name())
 	// The template that nobody connects to: copying one that somebody is connected to fails.
 	admin(t, server.URL(), "CREATE DATABASE "+name+" TEMPLATE template0")

@@ -7,9 +7,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+
+	"tenantry/internal/embedded"
 )
 
 // ServerOf is Server with a PostgreSQL of another major version than the
@@ -31,22 +34,57 @@ var (
 
 // binariesOf returns the folder with the programs, where .ci/run keeps them too.
 func binariesOf(major int) (string, error) {
-	_, here, _, _ := runtime.Caller(0)
-	ci := filepath.Join(filepath.Dir(here), "..", "..", ".ci")
-	run, err := os.ReadFile(filepath.Join(ci, "run"))
+	ci, others, err := otherVersions()
 	if err != nil {
 		return "", err
 	}
-	listed := otherMajors.FindSubmatch(run)
-	if listed == nil {
-		return "", fmt.Errorf(".ci/run does not say which other versions of PostgreSQL there are")
+	version, ok := others[major]
+	if !ok {
+		return "", fmt.Errorf(".ci/run has no PostgreSQL %d", major)
 	}
-	for _, version := range strings.Fields(string(listed[1])) {
-		if strings.HasPrefix(version, fmt.Sprintf("%d.", major)) {
-			return fetch(ci, version)
+	return fetch(ci, version)
+}
+
+// binariesBetween returns the programs that are there, where they are of one of
+// those major versions, else the nearest of the others.
+func binariesBetween(there embedded.Binaries, oldest, newest int) (embedded.Binaries, error) {
+	if oldest <= there.Major && there.Major <= newest {
+		return there, nil
+	}
+	_, others, err := otherVersions()
+	if err != nil {
+		return there, err
+	}
+	nearest := 0
+	for major := range others {
+		if oldest <= major && major <= newest && (nearest == 0 || (major < nearest) == (there.Major < oldest)) {
+			nearest = major
 		}
 	}
-	return "", fmt.Errorf(".ci/run has no PostgreSQL %d", major)
+	dir, err := binariesOf(nearest)
+	return embedded.Binaries{Dir: dir, Major: nearest}, err
+}
+
+// otherVersions returns the folder .ci, and the versions in .ci/run by major version.
+func otherVersions() (ci string, others map[int]string, err error) {
+	_, here, _, _ := runtime.Caller(0)
+	ci = filepath.Join(filepath.Dir(here), "..", "..", ".ci")
+	run, err := os.ReadFile(filepath.Join(ci, "run"))
+	if err != nil {
+		return "", nil, err
+	}
+	listed := otherMajors.FindSubmatch(run)
+	if listed == nil {
+		return "", nil, fmt.Errorf(".ci/run does not say which other versions of PostgreSQL there are")
+	}
+	others = make(map[int]string)
+	for _, version := range strings.Fields(string(listed[1])) {
+		major, _, _ := strings.Cut(version, ".")
+		if n, err := strconv.Atoi(major); err == nil {
+			others[n] = version
+		}
+	}
+	return ci, others, nil
 }
 
 func fetch(ci, version string) (string, error) {

@@ -27,11 +27,7 @@ type Own struct {
 // needs a database uses URL, which is much faster.
 func Server(t testing.TB) *Own {
 	t.Helper()
-	bin, err := find(t.Context())
-	if err != nil {
-		t.Fatal("pgtest: ", err)
-	}
-	return serverOf(t, bin.Dir)
+	return serverOf(t, find(t).Dir)
 }
 
 func serverOf(t testing.TB, bin string) *Own {

@@ -15,6 +15,7 @@ package pgtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -47,32 +48,32 @@ func Run(m interface{ Run() int }) int {
 }
 
 var (
-	startShared = sync.OnceValues(openShared)
-	started     *embedded.Server // what startShared has started
+	startShared sync.Map // func() (*embedded.Server, error) by the folder of the programs
+	started     struct { // what those have started
+		sync.Mutex
+		servers []*embedded.Server
+	}
 )
 
-// sharedServer gives the server of this test process, which the first test that asks for it starts or joins.
-func sharedServer(t testing.TB) *embedded.Server {
+// sharedServer gives the server of the test processes with those programs, which the first test that asks for it starts or joins.
+func sharedServer(t testing.TB, bin embedded.Binaries) *embedded.Server {
 	t.Helper()
 	if !inMain {
 		t.Fatal("pgtest: this package needs: func TestMain(m *testing.M) { pgtest.Main(m) }")
 	}
-	server, err := startShared()
+	start, _ := startShared.LoadOrStore(bin.Dir, sync.OnceValues(func() (*embedded.Server, error) { return openShared(bin) }))
+	server, err := start.(func() (*embedded.Server, error))()
 	if err != nil {
 		t.Fatal("pgtest: ", err)
 	}
 	return server
 }
 
-// openShared starts or joins the shared server. Where that fails, it tries once more with an empty data directory: the one that is
+// openShared starts or joins a shared server. Where that fails, it tries once more with an empty data directory: the one that is
 // there may be spoilt, because the machine went down while nothing was synced.
-func openShared() (*embedded.Server, error) {
+func openShared(bin embedded.Binaries) (*embedded.Server, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	bin, err := find(ctx)
-	if err != nil {
-		return nil, err
-	}
 	dir := filepath.Join(memdir.Dir(), fmt.Sprintf("tenantry-test-%d-%d", os.Getuid(), bin.Major))
 	if err := claim(dir); err != nil {
 		return nil, err
@@ -84,7 +85,9 @@ func openShared() (*embedded.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	started = server
+	started.Lock()
+	started.servers = append(started.servers, server)
+	started.Unlock()
 	sweepOwn()
 	return server, sweep(ctx, server.URL())
 }
@@ -98,22 +101,32 @@ func claim(dir string) error {
 	return os.Chmod(dir, 0o755)
 }
 
-// find finds the PostgreSQL to test with. Tests never fetch one.
-func find(ctx context.Context) (embedded.Binaries, error) {
-	bin, err := embedded.Find(ctx, os.Getenv(Bin))
+// found is the PostgreSQL to test with. Tests never fetch that one.
+var found = sync.OnceValues(func() (embedded.Binaries, error) {
+	bin, err := embedded.Find(context.Background(), os.Getenv(Bin))
 	if err != nil {
 		err = fmt.Errorf("%w; install PostgreSQL %d or newer, or set $%s to the folder that holds its initdb and postgres",
 			err, embedded.OldestMajor, Bin)
 	}
 	return bin, err
+})
+
+// find is found for a test.
+func find(t testing.TB) embedded.Binaries {
+	t.Helper()
+	bin, err := found()
+	if err != nil {
+		t.Fatal("pgtest: ", err)
+	}
+	return bin
 }
 
-// closeShared leaves the shared server, if this process has used it.
-func closeShared() error {
-	if started == nil {
-		return nil
+// closeShared leaves the shared servers that this process has used.
+func closeShared() (err error) {
+	for _, server := range started.servers {
+		err = errors.Join(err, server.Close())
 	}
-	return started.Close()
+	return err
 }
 
 // options are those of a server whose data need not outlive the machine.

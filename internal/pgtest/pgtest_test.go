@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -29,6 +30,20 @@ func TestURLGivesAnEmptyDatabaseOfItsOwn(t *testing.T) {
 	}
 	if got := query(t, first, "SELECT rolsuper::text FROM pg_roles WHERE rolname = current_user"); got != "true" {
 		t.Error("not the superuser")
+	}
+}
+
+func TestURLBetweenIsOnAPostgreSQLOfThatVersion(t *testing.T) {
+	t.Parallel()
+	const major = "SELECT (current_setting('server_version_num')::int / 10000)::text"
+	own := query(t, pgtest.URL(t), major)
+	if got := query(t, pgtest.URLBetween(t, 14, 99), major); got != own {
+		t.Errorf("%s, where %s would do", got, own)
+	}
+	for _, other := range []int{14, 18} {
+		if got := query(t, pgtest.URLBetween(t, other, other), major); got != strconv.Itoa(other) {
+			t.Errorf("%s, not %d", got, other)
+		}
 	}
 }
 

@@ -14,6 +14,21 @@ import (
 	"time"
 )
 
+// PooledVar is the environment variable that has every test which can go through
+// PgBouncer do so.
+const PooledVar = "TENANTRY_TEST_POOLED"
+
+// Via returns the URL by which the product is to reach a test's database: the one
+// given, or, with $TENANTRY_TEST_POOLED set, one through a pooler. What a test
+// itself does in the database, it does through the URL given.
+func Via(t testing.TB, databaseURL string) string {
+	t.Helper()
+	if os.Getenv(PooledVar) == "" {
+		return databaseURL
+	}
+	return Pooled(t, databaseURL)
+}
+
 // Pooled starts a PgBouncer in transaction mode in front of the server of
 // databaseURL, and returns the URL of the same database through it. There a
 // session's state, such as a setting, a lock or a prepared statement, does not
