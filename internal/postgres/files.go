@@ -103,6 +103,9 @@ func (db *DB) begun(ctx context.Context, w reconcile.Work, segments []segment) (
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, false, nil
 	}
+	if err == nil {
+		done, err = db.committed(ctx, w, segments, done)
+	}
 	if err != nil || done >= len(segments) || segments[done].file == nil {
 		return min(done, len(segments)), true, db.wrap(err)
 	}
@@ -116,6 +119,22 @@ func (db *DB) begun(ctx context.Context, w reconcile.Work, segments []segment) (
 		s.statements, s.file, s.own = s.statements[len(s.statements)-s.own+ran:], &rest, rest.Count
 	}
 	return done, true, db.wrap(err)
+}
+
+// committed returns how many segments are done, where so many are said to be: a
+// file's own record says that of its segment.
+func (db *DB) committed(ctx context.Context, w reconcile.Work, segments []segment, done int) (int, error) {
+	rows, err := db.pool.Query(ctx, "SELECT service || ' ' || key FROM tenantry.migration WHERE schema = $1 AND run = $2 AND done", w.Target.Schema, w.Run.ID)
+	if err != nil {
+		return 0, err
+	}
+	applied, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	for i, s := range segments {
+		if s.file != nil && slices.Contains(applied, s.file.Service+" "+s.file.Migration.Key()) {
+			done = max(done, i+1)
+		}
+	}
+	return done, err
 }
 
 // filesPortion is a portion of a step with files.
@@ -134,14 +153,14 @@ func (db *DB) applyTogether(ctx context.Context, w reconcile.Work, segments []se
 		if i > 0 {
 			t.begin()
 		}
-		t.come(first && i == 0, s.index+1)
+		t.come(first && i == 0, s)
 		for _, stmt := range s.statements {
 			t.refuseIf(stmt)
 			from[t.batch.Len()] = stmt
 			t.batch.Queue(stmt.For(w.Target.Schema))
 		}
 		if s.file != nil {
-			queueMigration(&t.batch, w.Run.ID, w.Target.Schema, w.Names, *s.file, s.file.Begin+s.file.Count)
+			t.recordFile(first && i == 0, s)
 		}
 		switch {
 		case last && i == len(segments)-1:
@@ -184,10 +203,31 @@ func (t *transaction) begin() {
 	t.batch.Queue("BEGIN")
 }
 
-// come takes the target's lock, and makes sure of the base, or that nobody else
+// come begins with a segment that is one transaction. The record of a file is made
+// by the function that takes the lock, since all of it is committed together.
+func (t *transaction) come(first bool, s segment) {
+	if first || s.file == nil {
+		t.arrive(first, s.index+1)
+		return
+	}
+	args := append(migrationArgs(t.Run.ID, t.Target.Schema, t.Names, *s.file, s.file.Begin+s.file.Count), t.lockWithin())
+	t.batch.Queue("SELECT "+t.db.functions.name("file")+"("+places(len(args))+")", args...)
+	t.searchPath()
+}
+
+// recordFile queues what come has not recorded of a file.
+func (t *transaction) recordFile(first bool, s segment) {
+	if first {
+		queueMigration(&t.batch, t.Run.ID, t.Target.Schema, t.Names, *s.file, s.file.Begin+s.file.Count)
+	} else {
+		queueFlyway(&t.batch, t.Target.Schema, t.Names, *s.file)
+	}
+}
+
+// arrive takes the target's lock, and makes sure of the base, or that nobody else
 // was at the target since this run has begun with it. Of a new schema what was
 // recorded of an earlier one of its name goes.
-func (t *transaction) come(first bool, done int) {
+func (t *transaction) arrive(first bool, done int) {
 	if first {
 		t.enter()
 		if t.Base == "" {
@@ -196,6 +236,10 @@ func (t *transaction) come(first bool, done int) {
 	} else {
 		t.batch.Queue("SELECT "+t.db.functions.name("follow")+"($1, $2, $3, $4)", t.lockWithin(), t.Target.Schema, t.Run.ID, done)
 	}
+	t.searchPath()
+}
+
+func (t *transaction) searchPath() {
 	t.batch.Queue("SET LOCAL search_path = " + schema.QuoteIdent(t.Target.Schema) + ", public")
 }
 
@@ -273,7 +317,7 @@ func (db *DB) runOutside(ctx context.Context, p portion, stmt schema.Statement) 
 // mark records how far a segment has come.
 func (db *DB) mark(ctx context.Context, p portion, s segment, first bool, done int) error {
 	t := newTransaction(db, p)
-	t.come(first, s.after(done))
+	t.arrive(first, s.after(done))
 	t.progress(s, done)
 	if first {
 		t.between(0)
@@ -292,7 +336,7 @@ func (t *transaction) progress(s segment, done int) {
 // runOne runs one statement of a segment with its record.
 func (db *DB) runOne(ctx context.Context, p portion, s segment, stmt schema.Statement, done int) error {
 	t := newTransaction(db, p)
-	t.come(false, s.after(done))
+	t.arrive(false, s.after(done))
 	t.refuseIf(stmt)
 	at := t.batch.Len()
 	t.batch.Queue(stmt.For(p.Target.Schema))
@@ -300,6 +344,23 @@ func (db *DB) runOne(ctx context.Context, p portion, s segment, stmt schema.Stat
 	failed, err := t.send(ctx)
 	return db.filesError(p, map[int]schema.Statement{at: stmt}, failed, err)
 }
+
+// fileFunction takes the target's lock, makes sure that nobody else was at the
+// target since the run has begun with it, and records a file, as recordMigration has
+// it.
+const fileFunction = `CREATE OR REPLACE FUNCTION tenantry.file_@(m_schema text, m_service text, m_key text, m_script text, m_version text, m_description text, m_type text, m_checksum text,
+	m_position integer, m_done boolean, m_prefix text, m_run text, lock_within text)
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan AS $file$
+BEGIN
+	PERFORM set_config('lock_timeout', lock_within, true);
+	IF NOT pg_try_advisory_xact_lock(hashtextextended('tenantry target ' || m_schema, 0)) THEN
+		RAISE EXCEPTION 'another run is at work on it' USING ERRCODE = '` + refusedBusy + `';
+	END IF;
+	IF NOT EXISTS (SELECT FROM tenantry.target t WHERE t.schema = m_schema AND t.run = m_run AND t.status = 'between') THEN
+		RAISE EXCEPTION 'it is not what the step starts from' USING ERRCODE = '` + refusedStale + `';
+	END IF;
+	` + recordMigration + `;
+END$file$`
 
 // followFunction takes the target's lock and makes sure that nobody else was at
 // the target since the run has begun with it. It records how many segments are done.

@@ -22,6 +22,7 @@ import (
 //	hash_…   the hash of some relations' lines
 //	enter_…  takes the target's lock and makes sure that it is what the step starts from
 //	follow_… takes the lock again, and makes sure that nobody else was there meanwhile
+//	file_…   does so and records a file of a versioned directory
 //	refuse_… refuses where what a statement would destroy holds data
 //	leave_…  makes sure that it is what was proven, and records it
 
@@ -41,7 +42,7 @@ type functions struct {
 }
 
 func functionsFor(version int) functions {
-	text := strings.Join([]string{linesFunction("tenantry.lines_@", version), weighFunction, lookFunction, hashFunction, enterFunction, refuseFunction, leaveFunction, followFunction}, ";\n")
+	text := strings.Join([]string{linesFunction("tenantry.lines_@", version), weighFunction, lookFunction, hashFunction, enterFunction, refuseFunction, leaveFunction, followFunction, fileFunction}, ";\n")
 	sum := sha256.Sum256([]byte(text))
 	return functions{suffix: hex.EncodeToString(sum[:4]), text: text}
 }

@@ -139,20 +139,29 @@ func withFlywayRow(history []schema.Applied, a schema.Applied, kind string) []sc
 
 // queueMigration queues the record of a file of which so many statements have run.
 func queueMigration(batch *pgx.Batch, run, target string, n schema.Names, f schema.FileRun, position int) {
+	batch.Queue(recordMigration, migrationArgs(run, target, n, f, position)...)
+	if position == f.Begin+f.Count {
+		queueFlyway(batch, target, n, f)
+	}
+}
+
+// migrationArgs are the arguments of recordMigration.
+func migrationArgs(run, target string, n schema.Names, f schema.FileRun, position int) []any {
 	m, done := f.Migration, position == f.Begin+f.Count
 	prefix := ""
 	if !done {
 		prefix = m.Prefix(position)
 	}
-	checksum := m.Checksum(n)
-	batch.Queue(recordMigration, target, m.Service, m.Key(), m.Script, m.Version, m.Description, string(m.Type), checksum, position, done, prefix, run)
-	if done && m.Directory.History == schema.HistoryFlyway {
-		queueFlyway(batch, target, m, checksum)
-	}
+	return []any{target, m.Service, m.Key(), m.Script, m.Version, m.Description, string(m.Type), m.Checksum(n), position, done, prefix, run}
 }
 
-// queueFlyway queues the row that Flyway would have written.
-func queueFlyway(batch *pgx.Batch, target string, m *schema.Migration, checksum string) {
+// queueFlyway queues the row that Flyway would have written, where its table is the
+// history.
+func queueFlyway(batch *pgx.Batch, target string, n schema.Names, f schema.FileRun) {
+	m := f.Migration
+	if m.Directory.History != schema.HistoryFlyway {
+		return
+	}
 	kind, version := "SQL", &m.Version
 	switch m.Type {
 	case schema.MigrationBaseline:
@@ -160,7 +169,7 @@ func queueFlyway(batch *pgx.Batch, target string, m *schema.Migration, checksum 
 	case schema.MigrationRepeatable:
 		version = nil
 	}
-	sum, _ := strconv.Atoi(checksum) // it is a number, in Flyway's format
+	sum, _ := strconv.Atoi(m.Checksum(n)) // it is a number, in Flyway's format
 	table := schema.QuoteIdent(target) + "." + schema.QuoteIdent(m.Directory.Table)
 	batch.Queue("INSERT INTO "+table+` (installed_rank, version, description, type, script, checksum, installed_by, execution_time, success)
 		SELECT coalesce(max(installed_rank), 0) + 1, $1::text, $2::text, $3::text, $4::text, $5::integer, current_user, (extract(epoch FROM clock_timestamp() - now()) * 1000)::integer, true FROM `+table,
