@@ -100,7 +100,7 @@ func (a *app) serve(ctx context.Context, o serveOptions) (err error) {
 	l := loop.New(src, loopOptions)
 	metrics.Observe(l, o.perTenant)
 	options := runbook.Options{
-		Fleet: l, Audit: audit{l}, Access: access, Redact: redacted, Log: a.log, Version: version(), ReadOnly: o.readOnly, Prefix: o.prefix, Now: time.Now,
+		Fleet: l, Audit: &audit{loop: l}, Access: access, Redact: redacted, Log: a.log, Version: version(), ReadOnly: o.readOnly, Prefix: o.prefix, Now: time.Now,
 		Metrics: metrics, Limits: runbook.Limits{Pending: o.pending, Rate: o.rate, Burst: int(2*o.rate) + 1},
 	}
 	options.Pages = func(api http.Handler) http.Handler {

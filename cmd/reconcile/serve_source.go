@@ -28,6 +28,7 @@ type source struct {
 	text    []byte                        // of the tenants file then
 	told    chan struct{}                 // rows may have changed; of capacity 1
 	ears    map[string]ear                // who listens, by database
+	control control
 }
 
 // An ear listens on the channels of one database.
@@ -69,15 +70,30 @@ func (s *source) Read(ctx context.Context, whole bool) (*loop.World, error) {
 			LockTimeout: policy.LockTimeout, Limits: w.desired.Limits, MaxFailures: policy.MaxFailures, Waves: w.desired.Waves, Now: time.Now,
 		},
 	}
-	if names := w.names(); len(names) > 0 {
-		shared := slices.IndexFunc(names, func(name string) bool { return !w.places[name].Each })
-		control, err := w.database(ctx, names[max(0, shared)])
-		if err != nil {
-			return nil, err
-		}
-		out.Control = control
+	if meet := w.meetingPlaces(); len(meet) > 0 {
+		s.control.among(meet)
+		out.Control = &s.control
 	}
 	return out, nil
+}
+
+// meetingPlaces returns the databases that replicas may meet in, by name. Where
+// each tenant has one of its own, the first few will do.
+func (w *world) meetingPlaces() (common []*postgres.DB) {
+	var own []*postgres.DB
+	for _, name := range w.names() {
+		switch db := w.databases[name]; {
+		case db == nil:
+		case !w.places[name].Each:
+			common = append(common, db)
+		case len(own) < 3:
+			own = append(own, db)
+		}
+	}
+	if len(common) == 0 {
+		return own
+	}
+	return common
 }
 
 // world reads the files: all of them, or, where only the tenants file may have

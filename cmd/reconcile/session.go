@@ -127,8 +127,8 @@ func (s *session) connect(ctx context.Context, w *world) error {
 	return s.distinct(ctx, w)
 }
 
-// distinct refuses databases that two names reach, when the first turn comes that
-// works with them.
+// distinct refuses databases that two names reach, when the first turn comes in
+// which all of them can be asked.
 func (s *session) distinct(ctx context.Context, w *world) error {
 	open := make(map[string]*postgres.DB, len(s.pools))
 	for name, p := range s.pools {
@@ -137,8 +137,8 @@ func (s *session) distinct(ctx context.Context, w *world) error {
 	if maps.Equal(open, s.told) {
 		return nil
 	}
-	err := w.distinct(ctx)
-	if err == nil {
+	all, err := w.distinct(ctx)
+	if all {
 		s.told = open
 	}
 	return err

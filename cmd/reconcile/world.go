@@ -231,23 +231,26 @@ func (w *world) connect(ctx context.Context) error {
 	if err := w.openAll(ctx); err != nil {
 		return err
 	}
-	return w.distinct(ctx)
+	_, err := w.distinct(ctx)
+	return err
 }
 
 // distinct refuses databases that two names reach: each would be kept equal to
 // what only a part of the tenants is. Those that cannot be reached are in nobody's
-// way.
-func (w *world) distinct(ctx context.Context) error {
+// way; all is false where there are some.
+func (w *world) distinct(ctx context.Context) (all bool, err error) {
 	var reached []*postgres.DB
 	var mu sync.Mutex
 	var asking sync.WaitGroup
 	if len(w.databases) < 2 {
-		return nil
+		return true, nil
 	}
+	asked := 0
 	for name, db := range w.databases {
 		if w.places[name].Each { // which differ by what they are for
 			continue
 		}
+		asked++
 		asking.Go(func() {
 			if db.Connect(ctx) == nil {
 				mu.Lock()
@@ -260,12 +263,12 @@ func (w *world) distinct(ctx context.Context) error {
 	slices.SortFunc(reached, func(a, b *postgres.DB) int { return cmp.Compare(a.Name(), b.Name()) })
 	first, second, same := postgres.Same(ctx, reached, randomKey())
 	if !same {
-		return nil
+		return len(reached) == asked, nil
 	}
 	var wrong diag.List
 	wrong.Errorf(w.databasePos(reached[second].Name()), "same-database", "the databases %s and %s are one and the same", reached[first].Name(), reached[second].Name())
 	wrong.Hintf("remove one of them, and write the other's name in its place")
-	return wrong.Err()
+	return false, wrong.Err()
 }
 
 // databasePos returns where the file describes a database.

@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -67,17 +68,19 @@ func (s *Server) Runs(r *http.Request, limit int) ([]Run, error) {
 
 func (s *Server) pastRuns(ctx context.Context, world *loop.World, limit int) ([]Run, error) {
 	byID := make(map[string]*Run)
+	var lost error
 	for _, db := range databasesOf(world) {
 		past, err := db.Runs(ctx, limit)
-		if err != nil {
-			return nil, err
-		}
+		lost = errors.Join(lost, err)
 		for _, p := range past {
 			if byID[p.ID] == nil {
 				byID[p.ID] = &Run{ID: p.ID, By: p.By, Started: p.Started, Revision: p.Revision, PlanID: p.PlanID, State: "done"}
 			}
 			byID[p.ID].add(p, s.runningRun())
 		}
+	}
+	if len(byID) == 0 && lost != nil { // what other databases have to say is worth telling
+		return nil, lost
 	}
 	runs := make([]Run, 0, len(byID))
 	for _, run := range byID {
@@ -153,7 +156,7 @@ func (s *Server) getRun(w http.ResponseWriter, r *http.Request) error {
 	run := runs[i]
 	for _, db := range databasesOf(world) {
 		changes, err := db.Changes(ctx, "", maxLimit)
-		if err != nil {
+		if err != nil && slices.Contains(run.Databases, db.Name()) {
 			return err
 		}
 		for _, c := range changes {
