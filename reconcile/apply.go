@@ -294,6 +294,7 @@ func (a *applying) attempt(ctx context.Context, p *part, it *item) bool {
 		Lines:       step.lines,
 		Goal:        step.goal,
 		Files:       step.Files,
+		History:     t.history,
 		Names:       t.Names(),
 		Again:       it.attempt > 1,
 		OnlyIfEmpty: a.Destructive == state.DestructiveIfEmpty && step.Destructive(),

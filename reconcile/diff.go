@@ -17,7 +17,8 @@ type Change struct {
 
 	Applied []schema.Applied // of a versioned target, unless it is settled
 	Pending []schema.FileRun
-	Wrong   error // why its history does not go with the files
+	History string // the mark of that
+	Wrong   error  // why its history does not go with the files
 
 	notes []Diagnostic       // what else there is to say
 	extra []schema.Statement // what is to be done that is no matter of structure

@@ -40,7 +40,7 @@ func (d *databasePlanner) target(c *Change, class *class, i int) PlannedTarget {
 		Action: c.Action, Reason: c.Reason, Wave: c.Target.Wave, Drift: []string{}, Diagnostics: []Diagnostic{}, token: c.Token,
 		settled: c.Record != nil && c.Record.Token == c.Token && c.Record.Fingerprint == c.From,
 	}
-	t.names = c.names(d.observed)
+	t.names, t.history = c.names(d.observed), c.History
 	if c.Target.Source.File != "" {
 		t.Source = &c.Target.Source
 	}

@@ -42,7 +42,7 @@ func (d *databasePlanner) observeHistories(ctx context.Context) error {
 		return nil
 	}
 	var err error
-	d.observed.Applied, err = d.db.Applied(ctx, schemas)
+	d.observed.History, err = d.db.Migrations(ctx, schemas)
 	return err
 }
 
@@ -58,7 +58,8 @@ func (c *Change) follow(observed *Observed) {
 	if !b.Versioned() || !c.Exists || c.settled() {
 		return
 	}
-	c.Applied = b.Claim(observed.Applied[c.At])
+	h := observed.History[c.At]
+	c.Applied, c.History = b.Claim(h.Applied), h.Mark
 	c.Pending, c.Wrong = b.Pending(c.Applied, c.names(observed))
 }
 

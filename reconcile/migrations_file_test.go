@@ -106,6 +106,44 @@ func TestAKilledFileGoesOnAtItsStatement(t *testing.T) {
 	}
 }
 
+// The record of an index that is built, or dropped, may be lost with its connection,
+// or with the process: it is not built twice, nor is its name in the way.
+func TestAnIndexWhoseRecordIsLostIsNotInTheWay(t *testing.T) {
+	t.Parallel()
+	const file = "CREATE INDEX CONCURRENTLY by_title ON posts (title);\nINSERT INTO posts VALUES (1, 'once');\nDROP INDEX CONCURRENTLY old;\nINSERT INTO posts VALUES (2, 'after');"
+	for name, code := range map[string]string{"and the run goes on": "40001", "and the next run goes on": "P0001"} {
+		for _, position := range []int{1, 3} {
+			t.Run(fmt.Sprint(position, " ", name), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, map[string]string{"atlas.hcl": versioned, "tenants.yaml": tenants("acme"), "migrations/app/V1__init.sql": posts + "\nCREATE INDEX old ON posts (id, title);"})
+				w.converge()
+				w.exec(fmt.Sprintf(`CREATE SEQUENCE public.lost;
+					CREATE FUNCTION public.lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+						IF NEW.position = %d AND NOT NEW.done AND nextval('public.lost') = 1 THEN RAISE EXCEPTION 'lost' USING ERRCODE = '%s'; END IF;
+						RETURN NEW;
+					END $$;
+					CREATE TRIGGER lose BEFORE INSERT OR UPDATE ON tenantry.migration FOR EACH ROW EXECUTE FUNCTION public.lose()`, position, code))
+				w.files(map[string]string{"V2__together.sql": "CREATE TABLE more ();", "V3__apart.sql": file})
+				if code == "P0001" {
+					if got := w.fails(); !strings.Contains(got, "lost") {
+						t.Fatalf("failed with: %s", got)
+					}
+					if plan, left := w.plan(), strings.Split(file, "\n")[position-1:]; len(plan.Steps[0].Statements) != len(left) {
+						t.Errorf("to go on it runs more than is left:\n%s", statements(plan))
+					}
+				}
+				w.converge()
+				if got := value[string](w, "SELECT string_agg(title, ' ' ORDER BY id) FROM tenant_acme.posts"); got != "once after" {
+					t.Errorf("rows: %s", got)
+				}
+				if !value[bool](w, "SELECT is_called FROM public.lost") {
+					t.Error("nothing was lost")
+				}
+			})
+		}
+	}
+}
+
 func TestFlywayAndTenantryTakeTurns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, map[string]string{

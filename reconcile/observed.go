@@ -28,9 +28,9 @@ type Database interface {
 	RecordsOf(ctx context.Context, tenants []string) ([]Record, error)
 	// Lines returns the lines of one live schema, sorted; none where there is no schema.
 	Lines(ctx context.Context, schema string) ([]schema.Line, error)
-	// Applied returns what the control schema, and Flyway's table where there is one,
-	// say of the migrations of schemas: an entry for each that has any, in order.
-	Applied(ctx context.Context, schemas []string) (map[string][]schema.Applied, error)
+	// Migrations returns what the control schema, and Flyway's table where there is
+	// one, say of the migrations of each of the schemas.
+	Migrations(ctx context.Context, schemas []string) (map[string]History, error)
 	// Ask puts questions to the rows of a schema: templates of read-only queries for
 	// one boolean each. It takes little time, and answers unknown rather than more.
 	Ask(ctx context.Context, schema string, questions []string) ([]Answer, error)
@@ -87,14 +87,20 @@ type Observed struct {
 	User    string          // who connects
 	// Database is the database's own name.
 	Database string
-	Applied  map[string][]schema.Applied // what Database.Applied has said, of schemas that it was asked about
-	Horizon  string                      // where nothing has moved: what to keep so that the next run sees that at a glance; or ""
+	History  map[string]History // what Database.Migrations has said, of schemas that it was asked about
+	Horizon  string             // where nothing has moved: what to keep so that the next run sees that at a glance; or ""
 }
 
 // Live is one live schema.
 type Live struct {
 	Fingerprint schema.Fingerprint
 	Token       string // while it stands still, so does the fingerprint
+}
+
+// A History is what is known of the migrations of a schema, in order.
+type History struct {
+	Applied []schema.Applied
+	Mark    string // another one once anything is added or mended
 }
 
 // A Record is what the control schema says of a target.
@@ -159,6 +165,7 @@ type Work struct {
 	Scope       *schema.Scope      // all that the statements touch, or nil where that is not known
 	Statements  []schema.Statement
 	Files       []schema.FileRun // the migrations among the statements
+	History     string           // the mark of the history that they come after, or "" for a schema that does not exist
 	Names       schema.Names     // what the marks of files stand for
 	Again       bool             // this run has tried before: what it had committed stands
 	OnlyIfEmpty bool             // destructive statements are allowed where what they drop holds no data

@@ -207,9 +207,10 @@ type PlannedTarget struct {
 	token   string
 	settled bool
 	// names are those of who connects, and to what; learned is what is to be
-	// recorded of its history where it has no step.
+	// recorded of its history where it has no step, history the mark that it has.
 	names   schema.Names
 	learned []schema.FileRun
+	history string
 	// live says that there is such a schema, and not only as what is retired.
 	live bool
 	// fails is what its rows do not allow.

@@ -40,6 +40,7 @@ type FileRun struct {
 	First     int        `json:"first"`           // the first of its statements among the step's
 	Count     int        `json:"count"`           // how many they are; 0 where it is only recorded
 	Begin     int        `json:"begin,omitempty"` // how many of its statements have run before
+	Resumed   bool       `json:"-"`               // it was begun before: the next statement may have run without its record
 }
 
 func runOf(m *Migration) FileRun {
@@ -196,7 +197,7 @@ func (h *standing) resume(m *Migration, a *Applied) []FileRun {
 		return nil
 	}
 	run := runOf(m)
-	run.Begin, run.Count = a.Position, m.Len()-a.Position
+	run.Begin, run.Count, run.Resumed = a.Position, m.Len()-a.Position, true
 	return []FileRun{run}
 }
 

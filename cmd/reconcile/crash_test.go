@@ -118,26 +118,32 @@ func TestThreeRunsAtOnceMakeEveryChangeOnce(t *testing.T) {
 	f.begin()
 	for i := 1; i <= numberFrom("TENANTRY_TEST_TOGETHER", 2); i++ {
 		f.write(i)
-		var runs []*exec.Cmd
-		var said [3]strings.Builder
-		for n := range 3 {
-			cmd := f.commandAt([]string{f.url, pooled, f.url}[n])
-			cmd.Stdout, cmd.Stderr = &said[n], &said[n]
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			runs = append(runs, cmd)
-		}
-		for n, cmd := range runs {
-			if err := cmd.Wait(); err != nil {
-				t.Errorf("round %d: %v\n%s", i, err, said[n].String())
-			}
-		}
+		f.threeAtOnce(fmt.Sprintf("round %d", i), pooled)
 		f.mustConverge()
 		var all, distinct int
 		f.query("SELECT count(*), count(DISTINCT (schema, base, result)) FROM tenantry.change", &all, &distinct)
 		if all != distinct {
 			t.Errorf("round %d: %d changes were made in %d", i, distinct, all)
+		}
+	}
+}
+
+// threeAtOnce starts the command three times, once through the pooler.
+func (f *crashFleet) threeAtOnce(when, pooled string) {
+	f.t.Helper()
+	var runs []*exec.Cmd
+	var said [3]strings.Builder
+	for n := range 3 {
+		cmd := f.commandAt([]string{f.url, pooled, f.url}[n])
+		cmd.Stdout, cmd.Stderr = &said[n], &said[n]
+		if err := cmd.Start(); err != nil {
+			f.t.Fatal(err)
+		}
+		runs = append(runs, cmd)
+	}
+	for n, cmd := range runs {
+		if err := cmd.Wait(); err != nil {
+			f.t.Errorf("%s: %v\n%s", when, err, said[n].String())
 		}
 	}
 }

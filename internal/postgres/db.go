@@ -29,6 +29,8 @@ type DB struct {
 	config *pgxpool.Config
 	pool   *pgxpool.Pool
 
+	guards chan struct{} // a slot for each of the locks that may be held at once while their holders ask for another connection
+
 	citus citus
 	each  bool // one of very many, made when it is missing
 
@@ -73,7 +75,7 @@ func New(ctx context.Context, name, url string, connections int) (*DB, error) {
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "tenantry"
 	}
-	db := &DB{name: name, config: config}
+	db := &DB{name: name, config: config, guards: make(chan struct{}, max(1, connections/2))}
 	db.life, db.end = context.WithCancel(context.Background())
 	db.vigil = watch(config.ConnConfig, db.silent)
 	config.BeforeConnect = func(context.Context, *pgx.ConnConfig) error { return db.answers() }

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -68,6 +69,29 @@ func segmentsOf(w reconcile.Work) (out []segment) {
 // that are transactions go in one round trip, as many as follow each other; what
 // stops one stops those after it. Others go statement by statement, each recorded.
 func (db *DB) applyFiles(ctx context.Context, w reconcile.Work) error {
+	err := db.applySegments(ctx, w)
+	if isMoved(err) {
+		return db.filesOvertaken(ctx, w)
+	}
+	return err
+}
+
+// filesOvertaken says what it means that a target is not what a step with files
+// starts from, or has its structure already.
+func (db *DB) filesOvertaken(ctx context.Context, w reconcile.Work) error {
+	p, err := db.place(ctx, w.Run.ID, w.Target.Schema, w.Target.Schema)
+	switch {
+	case err != nil:
+		return err
+	case p.status == reconcile.StatusBetween && p.busy:
+		return reconcile.ErrBusy
+	case p.status == reconcile.StatusApplied && p.blueprint == w.Target.Blueprint && p.fingerprint == w.To:
+		return reconcile.ErrAlready
+	}
+	return &reconcile.StaleError{Key: reconcile.Key{Database: db.name, Schema: w.Target.Schema}}
+}
+
+func (db *DB) applySegments(ctx context.Context, w reconcile.Work) error {
 	segments := segmentsOf(w)
 	done, begun, err := db.begun(ctx, w, segments)
 	if err != nil {
@@ -111,11 +135,14 @@ func (db *DB) begun(ctx context.Context, w reconcile.Work, segments []segment) (
 	}
 	s := &segments[done]
 	var position int
-	err = db.pool.QueryRow(ctx, "SELECT coalesce((SELECT position FROM tenantry.migration WHERE schema = $1 AND service = $2 AND key = $3 AND run = $4 AND NOT done), 0)",
+	err = db.pool.QueryRow(ctx, "SELECT position FROM tenantry.migration WHERE schema = $1 AND service = $2 AND key = $3 AND run = $4 AND NOT done",
 		w.Target.Schema, s.file.Service, s.file.Migration.Key(), w.Run.ID).Scan(&position)
-	if ran := position - s.file.Begin; err == nil && ran > 0 && ran < s.own {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return done, true, nil
+	}
+	if ran := position - s.file.Begin; err == nil && ran >= 0 && ran < s.own {
 		rest := *s.file
-		rest.Begin, rest.Count = position, s.file.Count-ran
+		rest.Begin, rest.Count, rest.Resumed = position, s.file.Count-ran, true
 		s.statements, s.file, s.own = s.statements[len(s.statements)-s.own+ran:], &rest, rest.Count
 	}
 	return done, true, db.wrap(err)
@@ -232,6 +259,8 @@ func (t *transaction) arrive(first bool, done int) {
 		t.enter()
 		if t.Base == "" {
 			t.batch.Queue(forgetMigrations, []string{t.Target.Schema})
+		} else {
+			t.batch.Queue("SELECT "+t.db.functions.name("unmoved")+"($1, $2, $3)", cmp.Or(t.At, t.Target.Schema), flywayTool.table, t.History)
 		}
 	} else {
 		t.batch.Queue("SELECT "+t.db.functions.name("follow")+"($1, $2, $3, $4)", t.lockWithin(), t.Target.Schema, t.Run.ID, done)
@@ -272,8 +301,8 @@ func summaryOf(w reconcile.Work) (out []schema.Statement) {
 // a transaction has one with the record of how far the file has come.
 func (db *DB) applyApart(ctx context.Context, w reconcile.Work, s segment, first, last bool) error {
 	p := filesPortion(w)
-	if first {
-		if err := db.mark(ctx, p, s, true, 0); err != nil {
+	if first || s.file != nil && !s.file.Resumed { // so that what is cut short is known to have been begun
+		if err := db.mark(ctx, p, s, first, 0); err != nil {
 			return err
 		}
 	}
@@ -284,7 +313,8 @@ func (db *DB) applyApart(ctx context.Context, w reconcile.Work, s segment, first
 			}
 			continue
 		}
-		if err := db.runOutside(ctx, p, stmt); err != nil {
+		resumed := s.file != nil && s.file.Resumed && i == len(s.statements)-s.own
+		if err := db.runOutside(ctx, p, stmt, resumed); err != nil {
 			return err
 		}
 		if err := db.mark(ctx, p, s, false, i+1); err != nil {
@@ -300,13 +330,35 @@ func (db *DB) applyApart(ctx context.Context, w reconcile.Work, s segment, first
 }
 
 // runOutside runs a statement that may not run in a transaction, and leaves no
-// index behind that is not built to its end.
-func (db *DB) runOutside(ctx context.Context, p portion, stmt schema.Statement) error {
+// index behind that is not built to its end. Where the file was cut short before
+// it, it may have run without its record.
+func (db *DB) runOutside(ctx context.Context, p portion, stmt schema.Statement, resumed bool) error {
+	_, leave, err := db.guard(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	var ours bool
+	err = db.pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM tenantry.target WHERE schema = $1 AND run = $2 AND status = 'between')", p.Target.Schema, p.Run.ID).Scan(&ours)
+	switch {
+	case err != nil:
+		return db.wrap(err)
+	case !ours:
+		return &reconcile.StaleError{Key: p.key(db)}
+	}
 	if err := db.dropUnfinished(ctx, p, stmt); err != nil {
 		return err
 	}
-	_, err := db.pool.Exec(ctx, stmt.For(p.Target.Schema), pgx.QueryExecModeSimpleProtocol)
-	if err == nil {
+	if resumed {
+		lines, err := db.Lines(ctx, p.Target.Schema)
+		if err != nil {
+			return err
+		}
+		if _, done := schema.BesideIndex(lines, stmt); done {
+			return nil
+		}
+	}
+	if _, err = db.pool.Exec(ctx, stmt.For(p.Target.Schema), pgx.QueryExecModeSimpleProtocol); err == nil {
 		return nil
 	}
 	undoCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)

@@ -42,7 +42,7 @@ type functions struct {
 }
 
 func functionsFor(version int) functions {
-	text := strings.Join([]string{linesFunction("tenantry.lines_@", version), weighFunction, lookFunction, hashFunction, enterFunction, refuseFunction, leaveFunction, followFunction, fileFunction}, ";\n")
+	text := strings.Join([]string{linesFunction("tenantry.lines_@", version), weighFunction, lookFunction, hashFunction, enterFunction, refuseFunction, leaveFunction, followFunction, fileFunction, unmovedFunction}, ";\n")
 	sum := sha256.Sum256([]byte(text))
 	return functions{suffix: hex.EncodeToString(sum[:4]), text: text}
 }

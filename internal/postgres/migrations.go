@@ -45,34 +45,94 @@ const (
 	forgetMigrations = "DELETE FROM tenantry.migration WHERE schema = ANY ($1::text[])"
 )
 
-// Applied implements reconcile.Database.
-func (db *DB) Applied(ctx context.Context, schemas []string) (map[string][]schema.Applied, error) {
-	out := make(map[string][]schema.Applied)
+// A histories is what is known of the migrations of schemas, and a mark of each in
+// its two parts.
+type histories struct {
+	applied     map[string][]schema.Applied
+	own, flyway map[string]*historyMark
+}
+
+// A historyMark moves when a row is added, mended or taken away.
+type historyMark struct {
+	rows, last, succeeded int64 // the last is a time of ours, a rank of Flyway's
+}
+
+// take counts a row in.
+func take(marks map[string]*historyMark, name string, last int64, done bool) {
+	if marks[name] == nil {
+		marks[name] = &historyMark{}
+	}
+	m := marks[name]
+	m.rows, m.last = m.rows+1, max(m.last, last)
+	if done {
+		m.succeeded++
+	}
+}
+
+// mark is what the function unmoved compares.
+func (h *histories) mark(name string) string {
+	var own historyMark
+	if m := h.own[name]; m != nil {
+		own = *m
+	}
+	out := fmt.Sprintf("%d/%d/%d", own.rows, own.last, own.succeeded)
+	if m := h.flyway[name]; m != nil {
+		out += fmt.Sprintf(" %d/%d/%d", m.rows, m.last, m.succeeded)
+	}
+	return out
+}
+
+// unmovedFunction makes sure that nobody has applied a migration since the history
+// was read: one that changes rows only leaves the structure as it was.
+const unmovedFunction = `CREATE OR REPLACE FUNCTION tenantry.unmoved_@(one_schema text, flyway text, known text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $unmoved$
+DECLARE
+	own text;
+	theirs text;
+BEGIN
+	SELECT concat_ws('/', count(*), coalesce(max((extract(epoch FROM m.applied_at) * 1000000)::bigint), 0), count(*) FILTER (WHERE m.done)) INTO own
+		FROM tenantry.migration m WHERE m.schema = one_schema;
+	IF strpos(known, ' ') > 0 THEN
+		EXECUTE format('SELECT concat_ws(''/'', count(*), max(installed_rank), count(*) FILTER (WHERE success)) FROM %I.%I', one_schema, flyway) INTO theirs;
+	END IF;
+	IF concat_ws(' ', own, theirs) <> known THEN
+		RAISE EXCEPTION 'it is not what the step starts from' USING ERRCODE = '` + refusedStale + `';
+	END IF;
+END$unmoved$`
+
+// Migrations implements reconcile.Database.
+func (db *DB) Migrations(ctx context.Context, schemas []string) (map[string]reconcile.History, error) {
+	h := &histories{applied: make(map[string][]schema.Applied), own: make(map[string]*historyMark), flyway: make(map[string]*historyMark)}
 	err := db.reading(ctx, func(tx pgx.Tx) error {
 		var recorded bool
 		if err := tx.QueryRow(ctx, "SELECT to_regclass('tenantry.migration') IS NOT NULL").Scan(&recorded); err != nil {
 			return err
 		}
 		if recorded {
-			if err := ownHistories(ctx, tx, schemas, out); err != nil {
+			if err := ownHistories(ctx, tx, schemas, h); err != nil {
 				return err
 			}
 		}
-		return flywayHistories(ctx, tx, schemas, out)
+		return flywayHistories(ctx, tx, schemas, h)
 	})
+	out := make(map[string]reconcile.History)
+	for _, name := range schemas {
+		out[name] = reconcile.History{Applied: h.applied[name], Mark: h.mark(name)}
+	}
 	return out, db.wrap(err)
 }
 
-func ownHistories(ctx context.Context, tx pgx.Tx, schemas []string, out map[string][]schema.Applied) error {
-	rows, err := tx.Query(ctx, `SELECT schema, service, script, version, description, type, checksum, position, done, prefix
+func ownHistories(ctx context.Context, tx pgx.Tx, schemas []string, h *histories) error {
+	rows, err := tx.Query(ctx, `SELECT schema, service, script, version, description, type, checksum, position, done, prefix, (extract(epoch FROM applied_at) * 1000000)::bigint
 		FROM tenantry.migration WHERE schema = ANY ($1::text[]) ORDER BY schema, applied_at, seq`, schemas)
 	if err != nil {
 		return err
 	}
 	var name string
+	var at int64
 	var a schema.Applied
-	_, err = pgx.ForEachRow(rows, []any{&name, &a.Service, &a.Script, &a.Version, &a.Description, &a.Type, &a.Checksum, &a.Position, &a.Done, &a.Prefix}, func() error {
-		out[name] = append(out[name], a)
+	_, err = pgx.ForEachRow(rows, []any{&name, &a.Service, &a.Script, &a.Version, &a.Description, &a.Type, &a.Checksum, &a.Position, &a.Done, &a.Prefix, &at}, func() error {
+		h.applied[name] = append(h.applied[name], a)
+		take(h.own, name, at, a.Done)
 		return nil
 	})
 	return err
@@ -82,21 +142,21 @@ func ownHistories(ctx context.Context, tx pgx.Tx, schemas []string, out map[stri
 var flywayTool = tools[slices.IndexFunc(tools, func(t tool) bool { return t.name == "Flyway" })]
 
 // flywayHistories reads Flyway's tables, many in one query.
-func flywayHistories(ctx context.Context, tx pgx.Tx, schemas []string, out map[string][]schema.Applied) error {
+func flywayHistories(ctx context.Context, tx pgx.Tx, schemas []string, h *histories) error {
 	found, err := flywayTool.find(ctx, tx, schemas)
 	if err != nil {
 		return err
 	}
-	for _, h := range found {
-		if h.Problem != "" {
-			return fmt.Errorf("the history of migrations in %s.%s cannot be read: %s", h.Schema, h.Table, h.Problem)
+	for _, f := range found {
+		if f.Problem != "" {
+			return fmt.Errorf("the history of migrations in %s.%s cannot be read: %s", f.Schema, f.Table, f.Problem)
 		}
 	}
 	for part := range slices.Chunk(found, 100) {
 		var queries []string
-		for _, h := range part {
-			queries = append(queries, "SELECT "+literal(h.Schema)+"::text AS schema, installed_rank, coalesce(version, '')::text, description::text, type::text, script::text, coalesce(checksum::text, ''), success FROM "+
-				schema.QuoteIdent(h.Schema)+"."+schema.QuoteIdent(h.Table))
+		for _, f := range part {
+			queries = append(queries, "SELECT "+literal(f.Schema)+"::text AS schema, installed_rank, coalesce(version, '')::text, description::text, type::text, script::text, coalesce(checksum::text, ''), success FROM "+
+				schema.QuoteIdent(f.Schema)+"."+schema.QuoteIdent(f.Table))
 		}
 		rows, err := tx.Query(ctx, strings.Join(queries, "\nUNION ALL ")+"\nORDER BY schema, installed_rank")
 		if err != nil {
@@ -106,7 +166,8 @@ func flywayHistories(ctx context.Context, tx pgx.Tx, schemas []string, out map[s
 		var rank int
 		var a schema.Applied
 		if _, err := pgx.ForEachRow(rows, []any{&name, &rank, &a.Version, &a.Description, &kind, &a.Script, &a.Checksum, &a.Done}, func() error {
-			out[name] = withFlywayRow(out[name], a, kind)
+			h.applied[name] = withFlywayRow(h.applied[name], a, kind)
+			take(h.flyway, name, int64(rank), a.Done)
 			return nil
 		}); err != nil {
 			return err

@@ -43,16 +43,17 @@ type place struct {
 	done        int
 	beside      string // all but the index of the part that was begun, if one was
 	busy        bool   // the run that left it so has not ended
+	blueprint   string // that it was last brought to
 }
 
 // place looks at the target and its record, without its lock.
 func (db *DB) place(ctx context.Context, run, called, name string) (p place, err error) {
 	var left schema.Fingerprint
 	err = db.pool.QueryRow(ctx, `SELECT coalesce(l.o_structure, ''), coalesce(l.o_objects, ''), coalesce(t.structure, ''), coalesce(t.objects, ''),
-			coalesce(t.status, ''), coalesce(t.step, ''), coalesce(t.parts_done, 0), coalesce(t.beside, ''), coalesce(r.ended_at IS NULL AND r.id <> $4, false)
+			coalesce(t.status, ''), coalesce(t.step, ''), coalesce(t.parts_done, 0), coalesce(t.beside, ''), coalesce(r.ended_at IS NULL AND r.id <> $4, false), coalesce(t.blueprint, '')
 		FROM (SELECT) one LEFT JOIN `+db.functions.name("look")+`($1, $3, '') l ON true LEFT JOIN tenantry.target t ON t.schema = $2
 			LEFT JOIN tenantry.run r ON r.id = t.run`, called, name, structureKinds, run,
-	).Scan(&p.live.Structure, &p.live.Objects, &left.Structure, &left.Objects, &p.status, &p.step, &p.done, &p.beside, &p.busy)
+	).Scan(&p.live.Structure, &p.live.Objects, &left.Structure, &left.Objects, &p.status, &p.step, &p.done, &p.beside, &p.busy, &p.blueprint)
 	p.recorded = left.String()
 	if p.fingerprint = p.live.String(); p.live == (schema.Fingerprint{}) {
 		p.fingerprint = ""
@@ -155,12 +156,11 @@ func (db *DB) applyPart(ctx context.Context, w reconcile.Work, parts [][]schema.
 // it. Meanwhile it holds the target's lock in a transaction that does nothing
 // else: it has no snapshot, and so CREATE INDEX CONCURRENTLY does not wait for it.
 func (db *DB) applyOutside(ctx context.Context, p portion) error {
-	guard, err := db.guard(ctx, p)
+	guard, leave, err := db.guard(ctx, p)
 	if err != nil {
 		return err
 	}
-	defer guard.Release()
-	defer db.rollBack(ctx, guard)
+	defer leave()
 	s := p.statements[0]
 	now, ran, err := db.arrive(ctx, p, s)
 	if err != nil {
@@ -244,10 +244,30 @@ func (db *DB) takeBack(ctx context.Context, p portion, before place) error {
 	return db.wrap(err)
 }
 
-// guard takes the target's lock and keeps it until the connection's transaction
-// ends. It speaks the simple protocol: a portal of the extended one would keep a
-// snapshot, for which CREATE INDEX CONCURRENTLY would wait for ever.
-func (db *DB) guard(ctx context.Context, p portion) (*pgxpool.Conn, error) {
+// guard takes the target's lock and keeps it until it is left. It speaks the
+// simple protocol: a portal of the extended one would keep a snapshot, for which
+// CREATE INDEX CONCURRENTLY would wait for ever. It waits for a guard, of another
+// target, that has one just then; so no guard may be kept by somebody who waits
+// for a connection.
+func (db *DB) guard(ctx context.Context, p portion) (conn *pgxpool.Conn, leave func(), err error) {
+	select {
+	case db.guards <- struct{}{}:
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+	if conn, err = db.guarding(ctx, p); err != nil {
+		<-db.guards
+		return nil, nil, err
+	}
+	return conn, func() {
+		db.rollBack(ctx, conn)
+		conn.Release()
+		<-db.guards
+	}, nil
+}
+
+// guarding returns the connection whose transaction has the target's lock.
+func (db *DB) guarding(ctx context.Context, p portion) (*pgxpool.Conn, error) {
 	conn, err := db.pool.Acquire(ctx)
 	if err != nil {
 		return nil, db.wrap(err)
