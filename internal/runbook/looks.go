@@ -40,9 +40,8 @@ func (s *Server) world(r *http.Request) (*loop.World, *reconcile.Desired, error)
 	return w, &own, nil
 }
 
-// tenantDiff compares a tenant with its definition, object by object, as it is
-// now.
-func (s *Server) tenantDiff(w http.ResponseWriter, r *http.Request) error {
+// lookingAt calls f with the world, and of it one tenant.
+func (s *Server) lookingAt(r *http.Request, f func(context.Context, *loop.World, *reconcile.Desired) error) error {
 	world, desired, err := s.world(r)
 	if err != nil {
 		return err
@@ -52,30 +51,31 @@ func (s *Server) tenantDiff(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer done()
-	explained, err := world.Planner.Explain(ctx, desired)
-	if err != nil {
-		return err
-	}
-	return answer(w, http.StatusOK, map[string]any{"schemas": explained})
+	return f(ctx, world, desired)
+}
+
+// tenantDiff compares a tenant with its definition, object by object, as it is
+// now.
+func (s *Server) tenantDiff(w http.ResponseWriter, r *http.Request) error {
+	return s.lookingAt(r, func(ctx context.Context, world *loop.World, desired *reconcile.Desired) error {
+		explained, err := world.Planner.Explain(ctx, desired)
+		if err != nil {
+			return err
+		}
+		return answer(w, http.StatusOK, map[string]any{"schemas": explained})
+	})
 }
 
 // tenantSQL shows the statements that would bring a tenant to its definition.
 func (s *Server) tenantSQL(w http.ResponseWriter, r *http.Request) error {
-	world, desired, err := s.world(r)
-	if err != nil {
-		return err
-	}
-	ctx, done, err := s.looks(r)
-	if err != nil {
-		return err
-	}
-	defer done()
-	plan, err := world.Planner.Plan(ctx, desired)
-	if err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/sql; charset=utf-8")
-	return report.SQL(w, &reconcile.Report{Plan: plan, Started: s.Now()})
+	return s.lookingAt(r, func(ctx context.Context, world *loop.World, desired *reconcile.Desired) error {
+		plan, err := world.Planner.Plan(ctx, desired)
+		if err != nil {
+			return err
+		}
+		w.Header().Set("Content-Type", "application/sql; charset=utf-8")
+		return report.SQL(w, &reconcile.Report{Plan: plan, Started: s.Now()})
+	})
 }
 
 // LiveSchema is what one live schema holds, in PostgreSQL's own words.
