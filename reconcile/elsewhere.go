@@ -34,19 +34,11 @@ func (d *databasePlanner) lookElsewhere(ctx context.Context, changes []Change) e
 	if len(strangers) == 0 {
 		return nil
 	}
-	tenants := slices.Sorted(maps.Keys(strangers))
-	for _, name := range slices.Sorted(maps.Keys(d.Databases)) {
-		if name == d.db.Name() || strings.Contains(name, "/") { // a database of one tenant's own has no other's
-			continue
-		}
-		other := d.Databases[name]
+	look := func(other Database, tenants ...string) error {
 		records, err := recordsOf(ctx, other, tenants)
 		if err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
 			unseen(strangers, tenants, err)
-			continue
+			return ctx.Err()
 		}
 		for i := range records {
 			for _, c := range strangers[records[i].Tenant] {
@@ -55,8 +47,27 @@ func (d *databasePlanner) lookElsewhere(ctx context.Context, changes []Change) e
 				}
 			}
 		}
+		return nil
 	}
-	return nil
+	tenants := slices.Sorted(maps.Keys(strangers))
+	for _, name := range slices.Sorted(maps.Keys(d.Databases)) {
+		if name == d.db.Name() || strings.Contains(name, "/") { // those of tenants' own are not all open; Own knows them
+			continue
+		}
+		if err := look(d.Databases[name], tenants...); err != nil {
+			return err
+		}
+	}
+	if d.Own == nil {
+		return nil
+	}
+	var targets []*Target
+	for i := range changes {
+		if c := &changes[i]; slices.Contains(strangers[c.Target.Tenant], c) {
+			targets = append(targets, &c.Target)
+		}
+	}
+	return d.Own(ctx, targets, look)
 }
 
 func recordsOf(ctx context.Context, db Database, tenants []string) ([]Record, error) {
@@ -93,7 +104,7 @@ func (d *databasePlanner) compareWith(ctx context.Context, c *Change, other Data
 	case c.Reason == ReasonElsewhere:
 	case !c.Target.Moved:
 		c.refuse(fmt.Sprintf("the tenant %s is on record in the database %s, as %s: reconcile moves no rows, and makes no empty schema beside it", r.Tenant, other.Name(), r.Schema),
-			fmt.Sprintf("move them, then write moved: true; or write database: %s again", other.Name()))
+			"move them, then write moved: true; or write again "+ledTo(other.Name()))
 	default:
 		left, err := d.leftBehind(ctx, c, other, r)
 		if err == nil && len(left) > 0 {
@@ -103,6 +114,14 @@ func (d *databasePlanner) compareWith(ctx context.Context, c *Change, other Data
 		return err
 	}
 	return nil
+}
+
+// ledTo says what of the file led to a database.
+func ledTo(name string) string {
+	if strings.Contains(name, "/") {
+		return "what led to the database " + name
+	}
+	return "database: " + name
 }
 
 // leftBehind returns the tables that hold rows where the tenant was, and none, or
@@ -148,9 +167,23 @@ func tables(ctx context.Context, db Database, name string) (map[string]Answer, e
 	return out, err
 }
 
+// refusal returns why the target is refused, and what to do.
+func (c *Change) refusal() string {
+	var why []string
+	for _, n := range c.notes {
+		if n.Code == codeMoved {
+			why = append(why, n.Message, n.Hint)
+		}
+	}
+	return strings.Join(why, "; ")
+}
+
+// codeMoved is the code of what is said of a target that is refused.
+const codeMoved = "moved-database"
+
 func (c *Change) refuse(message, hint string) {
 	c.Action, c.Reason = ActionBlocked, ReasonElsewhere
-	c.note("moved-database", message, hint)
+	c.note(codeMoved, message, hint)
 }
 
 func (c *Change) note(code, message, hint string) {

@@ -24,6 +24,11 @@ type Planner struct {
 	ToolVersion string
 	Progress    func(Event) // may be nil; called from several goroutines
 
+	// Own calls look with each database that some of the tenants may have had of
+	// their own, or with a few others, and who they are. They need not be among
+	// Databases, and are open no longer than that. It may be nil.
+	Own func(ctx context.Context, targets []*Target, look func(of Database, tenants ...string) error) error
+
 	AllowDestructive bool // let destructive statements be planned whatever the policy
 	Adopt            bool // take over schemas that exist and were never managed
 

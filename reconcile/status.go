@@ -33,7 +33,7 @@ type TargetStatus struct {
 	AppliedAt   *time.Time `json:"applied_at,omitempty"`
 	AttemptedAt *time.Time `json:"attempted_at,omitempty"`
 	RunID       string     `json:"run_id,omitempty"`
-	Error       string     `json:"error,omitempty"`  // of the last attempt
+	Error       string     `json:"error,omitempty"`  // of the last attempt, or why there is none
 	Worker      string     `json:"worker,omitempty"` // of Citus, that has the schema
 
 	Conditions []Condition `json:"conditions"` // Ready, Reconciling and Stalled, in that order
@@ -54,18 +54,18 @@ type ConditionType string
 const (
 	ConditionReady       ConditionType = "Ready"       // it is as it should be
 	ConditionReconciling ConditionType = "Reconciling" // the next run has something to do about it
-	ConditionStalled     ConditionType = "Stalled"     // the last attempt failed, and the next may too
+	ConditionStalled     ConditionType = "Stalled"     // the last attempt failed, or none is made, and so may the next
 )
 
 // conditionsOf says of a target what programs ask first.
 func conditionsOf(t *TargetStatus) []Condition {
 	message := stateMessages[t.State]
 	ready := t.State == StateInSync || t.State == StateSuspended || t.State == StateRetired
-	stalled := t.State == StateFailing || t.State == StateUnreachable
+	stalled := t.State == StateFailing || t.State == StateUnreachable || t.State == StateRefused
 	if stalled {
 		message = t.Error
 	}
-	working := !ready && t.State != StateUnknown && t.State != StateOrphaned
+	working := !ready && t.State != StateUnknown && t.State != StateOrphaned && t.State != StateRefused
 	return []Condition{
 		{ConditionReady, ready, t.State, message},
 		{ConditionReconciling, working, t.State, message},
@@ -99,6 +99,7 @@ const (
 	StateRetired   State = "retired"   // it was put aside, as the file says
 
 	StateUnreachable State = "unreachable" // its database cannot be read, so nobody knows
+	StateRefused     State = "refused"     // it is on record in another database, and so not made in this one
 )
 
 // Status says how the fleet is. It reads, and needs no workbench: a blueprint
@@ -129,7 +130,11 @@ func (p *Planner) Status(ctx context.Context, desired *Desired) (*Fleet, error) 
 		return nil, err
 	}
 	fleet.Targets = slices.Concat(append([][]TargetStatus{fleet.Targets}, parts...)...)
-	fleet.Only(func(*TargetStatus) bool { return true })
+	refused := make(map[string]bool)
+	for _, t := range fleet.Targets {
+		refused[t.Tenant] = refused[t.Tenant] || t.State == StateRefused
+	}
+	fleet.Only(func(t *TargetStatus) bool { return t.State != StateOrphaned || !refused[t.Tenant] }) // see keepElsewhere
 	return fleet, nil
 }
 
@@ -143,6 +148,9 @@ func (p *Planner) statusIn(ctx context.Context, desired *Desired, name string) (
 		return nil, err
 	}
 	changes := Diff(d.desired, name, d.fingerprints, d.observed)
+	if err := d.lookElsewhere(ctx, changes); err != nil {
+		return nil, err
+	}
 	if err := d.distribute(changes); err != nil {
 		return nil, err
 	}
@@ -195,6 +203,9 @@ func statusOf(c *Change) TargetStatus {
 	if c.Exists && c.From != (schema.Fingerprint{}) {
 		t.Fingerprint = c.From.String()
 	}
+	if t.State == StateRefused {
+		t.Error = c.refusal()
+	}
 	if r := c.Record; r != nil {
 		t.Blueprint, t.RunID, t.AttemptedAt = r.Blueprint, r.RunID, &r.AttemptedAt
 		if t.State != StateInSync && t.State != StateSuspended && t.State != StateRetired {
@@ -214,6 +225,8 @@ func stateOf(c *Change) State {
 	switch {
 	case c.Action == ActionOrphaned:
 		return StateOrphaned
+	case c.Reason == ReasonElsewhere:
+		return StateRefused
 	case c.Action == ActionNone && c.Record != nil && c.Record.Home != "":
 		return StateRetired
 	case c.Action == ActionNone && c.Record != nil && c.Record.State == StandingSuspended:

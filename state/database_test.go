@@ -78,3 +78,31 @@ func TestVariablesAreReplacedInURLs(t *testing.T) {
 		}
 	}
 }
+
+// Where a tenant may have been is what the urls with marks come to for it, with the
+// labels that there are.
+func TestWhereATenantMayHaveBeen(t *testing.T) {
+	t.Parallel()
+	f := parse(t, `
+defaults: {services: [app]}
+databases: {main: {url: a}, silo: {url: "b/${id}"}, region: {url: "c/${labels.region}"}, both: {url: "d/${labels.region}/${id}"}}
+tenants:
+  - {id: acme, database: main}
+  - {id: globex, database: region, labels: {region: eu}}
+  - {id: wayne, database: both, labels: {region: us, plan: gold}}
+`)
+	for in, want := range map[string]string{
+		"main":      "both/eu/x d/eu/x, both/us/x d/us/x, region/eu c/eu, region/us c/us, silo/x b/x",
+		"region/eu": "both/eu/x d/eu/x, both/us/x d/us/x, region/us c/us, silo/x b/x",
+		"silo/x":    "both/eu/x d/eu/x, both/us/x d/us/x, region/eu c/eu, region/us c/us",
+		"both/us/x": "both/eu/x d/eu/x, region/eu c/eu, region/us c/us, silo/x b/x",
+	} {
+		var got []string
+		for _, d := range f.Others()("x", in) {
+			got = append(got, d.Name+" "+d.URL)
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("in %s: %s, want %s", in, strings.Join(got, ", "), want)
+		}
+	}
+}

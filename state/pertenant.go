@@ -77,6 +77,42 @@ func (f *File) Places() []Database {
 	return out
 }
 
+// Others returns a function that returns the databases which a tenant of an id is
+// not in, and may have been: what the urls with marks make of it with the labels
+// that tenants of the file have. It is given the name of the one that it is in.
+func (f *File) Others() func(id, in string) []Database {
+	type template struct {
+		Database
+		labels []map[string]string // which make a difference
+	}
+	var templates []template
+	for _, d := range f.Databases {
+		if !d.PerTenant() {
+			continue
+		}
+		t := template{Database: d}
+		seen := make(map[string]bool)
+		for _, tenant := range f.Tenants {
+			one, missing := d.of(Tenant{Labels: tenant.Labels})
+			if missing == "" && !seen[one.URL] {
+				seen[one.URL] = true
+				t.labels = append(t.labels, tenant.Labels)
+			}
+		}
+		templates = append(templates, t)
+	}
+	return func(id, in string) (others []Database) {
+		for _, t := range templates {
+			for _, labels := range t.labels {
+				if one, _ := t.of(Tenant{ID: id, Labels: labels}); one.Name != in {
+					others = append(others, one)
+				}
+			}
+		}
+		return others
+	}
+}
+
 // checkPlaces makes sure that the tenants have the labels that their databases'
 // urls ask for.
 func (r *reader) checkPlaces() {

@@ -442,7 +442,7 @@ func (w *world) planner(progress func(reconcile.Event)) *reconcile.Planner {
 		databases[name] = reconcile.Unusable(name, err)
 	}
 	return &reconcile.Planner{
-		Engine: w.app.tools.engine, Databases: databases, ToolVersion: version(), Nonce: nonce, Progress: progress,
+		Engine: w.app.tools.engine, Databases: databases, Own: w.ownOf(), ToolVersion: version(), Nonce: nonce, Progress: progress,
 		AllowDestructive: w.desired.Policy.Destructive == state.DestructiveAllow,
 		Adopt:            w.app.options.adopt,
 		Workbench: func(ctx context.Context, db reconcile.Database, dev string) (schema.Workbench, error) {
@@ -452,6 +452,56 @@ func (w *world) planner(progress func(reconcile.Event)) *reconcile.Planner {
 			return w.databases[db.Name()].DevWorkbench(ctx, dev)
 		},
 	}
+}
+
+// ownOf returns the Own of a planner.
+func (w *world) ownOf() func(context.Context, []*reconcile.Target, func(reconcile.Database, ...string) error) error {
+	others := sync.OnceValue(w.file.Others)
+	return func(ctx context.Context, targets []*reconcile.Target, look func(reconcile.Database, ...string) error) error {
+		var places []state.Database
+		tenants := make(map[string][]string)
+		for _, t := range targets {
+			for _, id := range []string{t.Tenant, t.Was} {
+				if id == "" {
+					continue
+				}
+				for _, place := range others()(id, t.Database) {
+					if tenants[place.URL] == nil {
+						places = append(places, place)
+					}
+					tenants[place.URL] = append(tenants[place.URL], id)
+				}
+			}
+		}
+		urls := make([]string, len(places))
+		for i, place := range places {
+			urls[i] = place.URL
+		}
+		exist, errs := postgres.Exist(ctx, urls)
+		for i, place := range places {
+			if err := w.lookInto(ctx, place, exist[i], errs[i], func(db reconcile.Database) error { return look(db, tenants[place.URL]...) }); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// lookInto opens a database that is not one of the world's for as long as f looks,
+// where it exists or nobody knows.
+func (w *world) lookInto(ctx context.Context, place state.Database, exists bool, trouble error, f func(reconcile.Database) error) error {
+	switch {
+	case trouble != nil:
+		return f(reconcile.Unusable(place.Name, fmt.Errorf("database %s: %w", place.Name, trouble)))
+	case !exists:
+		return nil
+	}
+	db, err := postgres.NewEach(ctx, place.Name, place.URL, 1)
+	if err != nil {
+		return f(reconcile.Unusable(place.Name, err))
+	}
+	defer db.Close()
+	return f(db)
 }
 
 func nonce() string {

@@ -47,7 +47,7 @@ type Schema struct {
 // worst orders states: of a tenant with several schemas, the first that one of
 // them is in is the tenant's.
 var worst = []reconcile.State{
-	reconcile.StateUnreachable, reconcile.StateFailing, reconcile.StateMissing, reconcile.StateDrifted, reconcile.StateUnknown, reconcile.StateBehind, reconcile.StateInSync,
+	reconcile.StateUnreachable, reconcile.StateFailing, reconcile.StateRefused, reconcile.StateMissing, reconcile.StateDrifted, reconcile.StateUnknown, reconcile.StateBehind, reconcile.StateInSync,
 	reconcile.StateSuspended, reconcile.StateRetired, reconcile.StateOrphaned,
 }
 

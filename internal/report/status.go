@@ -25,6 +25,7 @@ var stateOrder = []struct {
 }{
 	{reconcile.StateUnreachable, "in a database that cannot be read", red},
 	{reconcile.StateFailing, "failing", red},
+	{reconcile.StateRefused, "refused", red},
 	{reconcile.StateDrifted, "drifted", yellow},
 	{reconcile.StateUnknown, "never managed", yellow},
 	{reconcile.StateMissing, "missing", yellow},
@@ -99,7 +100,11 @@ func (p *page) targetStatus(t *reconcile.TargetStatus) {
 	if t.Blueprint != "" {
 		p.say(2, plain, "", "brought to "+short(t.Blueprint)+wanted(t))
 	}
-	if t.Error != "" {
+	switch {
+	case t.Error == "":
+	case t.State == reconcile.StateRefused:
+		p.say(2, red, "refused:", " "+t.Error)
+	default:
 		p.say(2, red, "last error:", " "+t.Error)
 	}
 }

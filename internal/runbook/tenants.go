@@ -103,7 +103,7 @@ type Filter struct {
 
 // states are all that a tenant may be in.
 var states = []reconcile.State{
-	reconcile.StateInSync, reconcile.StateBehind, reconcile.StateDrifted, reconcile.StateFailing, reconcile.StateMissing, reconcile.StateUnknown, reconcile.StateUnreachable, reconcile.StateSuspended, reconcile.StateRetired, reconcile.StateOrphaned,
+	reconcile.StateInSync, reconcile.StateBehind, reconcile.StateDrifted, reconcile.StateFailing, reconcile.StateMissing, reconcile.StateUnknown, reconcile.StateUnreachable, reconcile.StateRefused, reconcile.StateSuspended, reconcile.StateRetired, reconcile.StateOrphaned,
 }
 
 func filterOf(r *http.Request) (Filter, error) {

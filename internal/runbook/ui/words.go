@@ -27,6 +27,7 @@ var stateWords = []struct {
 }{
 	{reconcile.StateUnreachable, "Unreachable", "Their database cannot be read.", true},
 	{reconcile.StateFailing, "Failing", "The last attempt on them failed.", true},
+	{reconcile.StateRefused, "Refused", "They are on record in another database: nothing is made beside that.", true},
 	{reconcile.StateDrifted, "Drifted", "They are not as they were left.", true},
 	{reconcile.StateMissing, "Missing", "Their schemas are not there yet.", true},
 	{reconcile.StateUnknown, "Unmanaged", "There is a schema of that name that was never managed: it may be taken over.", true},
