@@ -106,6 +106,29 @@ func TestAKilledFileGoesOnAtItsStatement(t *testing.T) {
 	}
 }
 
+// A value that one file adds to an enum is used by the next: on the workbench too,
+// which is one transaction.
+func TestAFileUsesTheValueThatAnotherHasAddedToAnEnum(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, map[string]string{"atlas.hcl": versioned, "tenants.yaml": tenants("acme"), "migrations/app/V1__init.sql": "CREATE TYPE mood AS ENUM ('fine');\nCREATE TABLE posts (id int, mood mood);"})
+	w.converge()
+	w.files(map[string]string{"V2__value.sql": "ALTER TYPE mood ADD VALUE 'new';"})
+	w.write(map[string]string{"tenants.yaml": tenants("acme", "beta")})
+	w.converge()
+	w.files(map[string]string{"V3__use.sql": "ALTER TABLE posts ALTER mood SET DEFAULT 'new';\nINSERT INTO posts VALUES (1);", "V4__value.sql": "ALTER TYPE mood ADD VALUE IF NOT EXISTS 'newer' BEFORE 'fine';", "V5__use.sql": "UPDATE posts SET mood = 'newer' WHERE mood = 'new';"})
+	w.write(map[string]string{"tenants.yaml": tenants("acme", "beta", "late")})
+	w.converge()
+	for _, name := range []string{"acme", "beta", "late"} {
+		if got := value[string](w, "SELECT mood FROM tenant_"+name+".posts"); got != "newer" {
+			t.Errorf("%s has %s", name, got)
+		}
+	}
+	w.files(map[string]string{"V6__wrong.sql": "ALTER TYPE mood ADD VALUE 'last';\n\nSELECT nothing;"})
+	if got := w.wrong(); !strings.Contains(got, "V6__wrong.sql:3:1: error[migration-fails]") {
+		t.Errorf("it says %q", got)
+	}
+}
+
 // The record of an index that is built, or dropped, may be lost with its connection,
 // or with the process: it is not built twice, nor is its name in the way.
 func TestAnIndexWhoseRecordIsLostIsNotInTheWay(t *testing.T) {
@@ -254,6 +277,18 @@ env "lb" {
 	if !value[bool](w, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'acme_goose.i'::regclass") {
 		t.Error("goose's index is not there")
 	}
+	for text, want := range map[string]string{
+		"-- +goose Up\nSELECT 1;\n\n-- +goose StatementBegin\nSELECT nothing;\n-- +goose StatementEnd\n": "11_c.sql:5:1: error[migration-fails]",
+		"SELECT 1;\n": "11_c.sql:1:1: error[goose-directive]: a migration of goose begins with -- +goose Up",
+		"-- +goose Up\n-- +goose StatementBegin\nSELECT 1;\n-- +goose Down\n": "11_c.sql:4:1: error[goose-directive]: -- +goose Down has no place here",
+	} {
+		w.write(map[string]string{"goose/11_c.sql": text})
+		if got := w.wrong(); !strings.Contains(got, want) {
+			t.Errorf("of %q it says %q", text, got)
+		}
+	}
+	w.write(map[string]string{"goose/11_c.sql": "-- +goose Up\n-- +goose StatementBegin\nALTER TABLE a ADD x int; ALTER TABLE a ADD y int\n-- +goose StatementEnd\nINSERT INTO a VALUES (1, 2, 3);\n"})
+	w.converge()
 	w.write(map[string]string{"lb/2_b.sql": "--liquibase formatted sql\n--changeset me:2 runOnChange:true\nSELECT 1;\n"})
 	if got := w.wrong(); !strings.Contains(got, "runOnChange:true of a changeset is not supported") {
 		t.Errorf("of what the library reads over it says %q", got)

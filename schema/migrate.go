@@ -36,6 +36,11 @@ func (b *Bench) migrate(ctx context.Context, blueprint *Blueprint, c *Compiled) 
 			return err
 		}
 	}
+	var all []Statement
+	for _, r := range blueprint.initial() {
+		all = append(all, b.templates(r)...)
+	}
+	b.ahead = foresee(all)
 	for _, r := range blueprint.initial() {
 		statements := b.templates(r)
 		if err := b.runFile(ctx, r, statements); err != nil {
@@ -104,7 +109,7 @@ func (b *Bench) runFile(ctx context.Context, r FileRun, templates []Statement) e
 // runPart runs some of the statements of a file, of which so many have run.
 func (b *Bench) runPart(ctx context.Context, r FileRun, ran int, templates []Statement) error {
 	var all []Statement
-	for _, s := range templates {
+	for _, s := range b.ahead.next(len(templates)) {
 		all = append(all, b.statement(s, b.Schema))
 	}
 	err := b.runAll(ctx, all)
@@ -313,7 +318,12 @@ func (m *migrating) files(ctx context.Context, pending []FileRun) error {
 		return err
 	}
 	defer bench.Close()
-	if err := bench.build(ctx, bench.Schema, m.base.Create); err != nil {
+	all := slices.Clone(m.base.Create)
+	for _, r := range pending {
+		all = append(all, bench.templates(r)...)
+	}
+	bench.ahead = foresee(all)
+	if err := bench.build(ctx, bench.Schema, bench.ahead.next(len(m.base.Create))); err != nil {
 		return err
 	}
 	before, err := bench.lines(ctx)

@@ -62,42 +62,72 @@ func (f *someOf) ReadDir(n int) ([]fs.DirEntry, error) {
 	return slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return !e.IsDir() && !f.keep(slashpath.Join(f.name, e.Name())) }), err
 }
 
-// gooseWord matches what the library takes for a directive of goose wherever it
-// stands.
-var gooseWord = regexp.MustCompile(`(Do|Statement)(wn|Begin|End)`)
+// gooseDirective matches a line that goose, which goes by lines, takes for a word to
+// itself, whatever it stands in.
+var gooseDirective = regexp.MustCompile(`^--\s*\+goose (.*?)\s*$`)
 
-// gooseStatements cuts a file in goose's format into statements. The limit: the
-// library leaves out every line that has "Down", "StatementBegin" or
-// "StatementEnd" anywhere in it. They are broken up while it reads.
-func gooseStatements(name, text string) ([]*migrate.Stmt, error) {
-	const wedge = "\x01"
-	var b strings.Builder
+// gooseText reads a file in goose's format: what is to be run, and what the file
+// says of how. The limits: the library leaves out every line that has "Down",
+// "StatementBegin" or "StatementEnd" anywhere in it, takes spaces off the ends of
+// lines, in strings too, stops without a word at a line of 64 KiB, does not know where
+// a statement stood, and reads over NO TRANSACTION, so that it runs what may not be in
+// a transaction in one. So it does not read such files.
+func (m *Migration) gooseText(diags *diag.List) (parts []textPart) {
+	text, offset, begun, ended, inside := m.text, 0, false, false, false
+	part := textPart{}
 	for line := range strings.Lines(text) {
-		if !strings.HasPrefix(line, "-- +goose") {
-			line = gooseWord.ReplaceAllString(line, "${1}"+wedge+"${2}")
+		begin := offset
+		offset += len(line)
+		word := gooseDirective.FindStringSubmatch(strings.TrimRight(line, "\r\n"))
+		if word == nil {
+			if begun && !ended {
+				part.end = offset
+			} else if !begun && strings.TrimSpace(line) != "" && !strings.HasPrefix(strings.TrimSpace(line), "--") {
+				diags.Errorf(m.pos(1+strings.Count(text[:begin], "\n")), "goose-directive", "a migration of goose begins with -- +goose Up")
+				return nil
+			}
+			continue
 		}
-		b.WriteString(line)
+		wrong := false
+		switch word[1] {
+		case "Up":
+			wrong, begun = begun, true
+		case "Down":
+			wrong, ended = !begun || ended || inside, true
+		case "StatementBegin":
+			wrong, inside = !begun || inside, true
+		case "StatementEnd":
+			wrong, inside = !inside, false
+		case "NO TRANSACTION":
+			m.Transactional = false
+		default:
+			if strings.HasPrefix(word[1], "ENVSUB") {
+				diags.Errorf(m.pos(1+strings.Count(text[:begin], "\n")), "unsupported-directive", "-- +goose %s is not supported", word[1])
+			}
+		}
+		if wrong {
+			diags.Errorf(m.pos(1+strings.Count(text[:begin], "\n")), "goose-directive", "-- +goose %s has no place here", word[1])
+			return nil
+		}
+		if part.end > part.begin {
+			parts = append(parts, part)
+		}
+		part = textPart{offset, offset}
 	}
-	stmts, err := (&sqltool.GooseFile{LocalFile: migrate.NewLocalFile(name, []byte(b.String()))}).StmtDecls()
-	for _, s := range stmts {
-		s.Text = strings.ReplaceAll(s.Text, wedge, "")
+	switch {
+	case !begun:
+		diags.Errorf(m.pos(1), "goose-directive", "a migration of goose begins with -- +goose Up")
+	case inside:
+		diags.Errorf(m.pos(1), "goose-directive", "-- +goose StatementBegin has no StatementEnd")
 	}
-	return stmts, err
+	if part.end > part.begin {
+		parts = append(parts, part)
+	}
+	return parts
 }
 
-// goose reads the directives that the library reads over.
-func (m *Migration) goose(diags *diag.List) {
-	for line := range strings.Lines(string(m.raw)) {
-		directive, ok := strings.CutPrefix(strings.TrimSpace(line), "-- +goose ")
-		switch {
-		case !ok:
-		case strings.TrimSpace(directive) == "NO TRANSACTION":
-			m.Transactional = false
-		case strings.HasPrefix(directive, "ENVSUB"):
-			diags.Errorf(m.pos(1), "unsupported-directive", "-- +goose %s is not supported", strings.TrimSpace(directive))
-		}
-	}
-}
+// A textPart is a part of a text in which a statement ends at the latest with it.
+type textPart struct{ begin, end int }
 
 // liquibaseLine matches the lines that tell Liquibase what to do.
 var liquibaseLine = regexp.MustCompile(`(?im)^--\s*(changeset|preconditions|include|includeAll)\b(.*)$`)
@@ -125,8 +155,8 @@ func (m *Migration) liquibase(diags *diag.List) {
 }
 
 var (
-	liquibaseIgnored = []string{"logicalFilePath", "stripComments", "ignore", "failOnError", "runOrder", "created"}
-	liquibaseRefused = []string{"runOnChange", "runAlways", "context", "contextFilter", "labels", "dbms", "splitStatements", "endDelimiter"}
+	liquibaseIgnored = []string{"logicalFilePath", "stripComments", "ignore", "failOnError", "runOrder", "created", "splitStatements"}
+	liquibaseRefused = []string{"runOnChange", "runAlways", "context", "contextFilter", "labels", "dbms", "endDelimiter"}
 )
 
 // scan cuts SQL into statements. The limit: the library looks for the E of a string

@@ -9,6 +9,8 @@ import (
 	"ariga.io/atlas/sql/migrate"
 	"ariga.io/atlas/sql/postgres"
 	"ariga.io/atlas/sql/sqltool"
+
+	"tenantry/internal/diag"
 )
 
 // folder makes a folder of files by name and content.
@@ -42,17 +44,62 @@ func TestAtlasStillLeavesOutWhatABaselineStandsFor(t *testing.T) {
 	}
 }
 
-func TestAtlasStillDropsLinesWithTheWordsOfGoose(t *testing.T) {
-	t.Parallel()
-	text := "-- +goose Up\nCREATE TABLE a (\n  \"Downtime\" int, -- StatementEnd\n  b int\n);\n-- +goose Down\nDROP TABLE a;\n"
-	f := &sqltool.GooseFile{LocalFile: migrate.NewLocalFile("1_a.sql", []byte(text))}
-	stmts, err := f.Stmts()
-	if err != nil || len(stmts) != 1 || strings.Contains(stmts[0], "Downtime") {
-		t.Errorf("the library reads %q (%v) now: gooseStatements may not be needed any more", stmts, err)
+// readGoose reads a file in goose's format as the product does.
+func readGoose(t *testing.T, text string) *Migration {
+	t.Helper()
+	var diags diag.List
+	d := &Directory{Format: FormatGoose}
+	m := d.migration(&diags, migrate.NewLocalFile("1_a.sql", []byte(text)), nil)
+	if err := diags.Err(); err != nil {
+		t.Fatal(err)
 	}
-	ours, err := gooseStatements("1_a.sql", text)
-	if err != nil || len(ours) != 1 || !strings.Contains(ours[0].Text, `"Downtime" int, -- StatementEnd`) {
-		t.Errorf("read: %+v %v", ours, err)
+	return m
+}
+
+// Each of these is a reason not to have the library read files of goose's.
+func TestAtlasStillReadsGooseInItsOwnWay(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 70_000)
+	for name, c := range map[string]struct{ text, broken, want string }{
+		"drops lines with its words": {
+			text: "CREATE TABLE a (\n  \"Downtime\" int, -- StatementEnd\n  b int\n);", broken: "CREATE TABLE a (\n  b int\n);", want: "CREATE TABLE a (\n  \"Downtime\" int, -- StatementEnd\n  b int\n)"},
+		"takes spaces off strings":      {text: "SELECT 'a  \nb';", broken: "SELECT 'a\nb';", want: "SELECT 'a  \nb'"},
+		"stops at a long line":          {text: "SELECT 1;\nSELECT '" + long + "';\nSELECT 2;", broken: "SELECT 1;", want: "SELECT 1; SELECT '" + long + "'; SELECT 2"},
+		"puts its own words in strings": {text: "SELECT 'a;\nb';", broken: "SELECT 'a;\n-- ATLAS_DELIM_END\nb';", want: "SELECT 'a;\nb'"},
+		"keeps a block together":        {text: "-- +goose StatementBegin\nSELECT 1; SELECT 2\n-- +goose StatementEnd\nSELECT 3;", broken: "SELECT 1; SELECT 2 SELECT 3;", want: "SELECT 1; SELECT 2; SELECT 3"},
+	} {
+		text := "-- +goose Up\n" + c.text + "\n-- +goose Down\nSELECT 'not here';\n"
+		stmts, err := (&sqltool.GooseFile{LocalFile: migrate.NewLocalFile("1_a.sql", []byte(text))}).Stmts()
+		if broken := strings.Join(stmts, " "); err == nil && broken != c.broken && !(name == "keeps a block together" && len(stmts) == 2) && !(name == "puts its own words in strings" && len(stmts) == 2) {
+			t.Errorf("%s: the library reads %.200q now (%v): Migration.gooseText may not be needed any more", name, broken, err)
+		}
+		var ours []string
+		for _, s := range readGoose(t, text).statements {
+			ours = append(ours, s.SQL)
+		}
+		if got := strings.Join(ours, "; "); got != c.want {
+			t.Errorf("%s: read %.200q, want %.200q", name, got, c.want)
+		}
+	}
+}
+
+// To the library NO TRANSACTION is a comment: it knows its own word alone.
+func TestAtlasStillReadsOverGoosesNoTransaction(t *testing.T) {
+	t.Parallel()
+	const text = "-- +goose NO TRANSACTION\n-- +goose Up\nSELECT 1;\n"
+	dir, err := sqltool.NewGooseDir(folder(t, map[string]string{"1_a.sql": text}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := dir.Files()
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	if f, ok := files[0].(interface{ Directive(string) []string }); !ok || len(f.Directive("txmode")) > 0 {
+		t.Error("the library knows NO TRANSACTION now: Migration.gooseText need not look for it")
+	}
+	if m := readGoose(t, text); m.Transactional {
+		t.Error("NO TRANSACTION was read over")
 	}
 }
 

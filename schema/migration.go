@@ -135,8 +135,6 @@ func (d *Directory) migration(diags *diag.List, f migrate.File, vars map[string]
 		if slices.Contains(migrate.NewLocalFile(f.Name(), f.Bytes()).Directive("txmode"), "none") {
 			m.Transactional = false
 		}
-	case FormatGoose:
-		m.goose(diags)
 	case FormatLiquibase:
 		m.liquibase(diags)
 	}
@@ -162,7 +160,7 @@ func numberedName(diags *diag.List, m *Migration) (version, description string) 
 
 // split cuts the text into statements.
 func (m *Migration) split(diags *diag.List) {
-	stmts, err := m.scan()
+	stmts, err := m.scan(diags)
 	if err != nil {
 		diags.Errorf(m.pos(0), "invalid-sql", "%s", err)
 		return
@@ -176,12 +174,9 @@ func (m *Migration) split(diags *diag.List) {
 			continue
 		}
 		line := 1 + strings.Count(m.text[:min(max(s.Pos, 0), len(m.text))], "\n")
-		if m.Directory.Format == FormatGoose {
-			line = 0 // the library does not say: it has cut the text anew
-		}
 		m.checkStatement(diags, line, sql)
 		m.statements = append(m.statements, Statement{
-			SQL: local(sql), Comment: m.where(line), Transactional: !isConcurrent(sql), Hazards: []Hazard{}, Named: true,
+			SQL: local(sql), Comment: m.Script + ":" + strconv.Itoa(line), Transactional: !isConcurrent(sql), Hazards: []Hazard{}, Named: true,
 		})
 		m.lines = append(m.lines, line)
 		if isConcurrent(sql) {
@@ -190,20 +185,23 @@ func (m *Migration) split(diags *diag.List) {
 	}
 }
 
-// where says where a statement is from.
-func (m *Migration) where(line int) string {
-	if line == 0 {
-		return m.Script
-	}
-	return m.Script + ":" + strconv.Itoa(line)
-}
-
 // scan cuts the text with the library's scanner.
-func (m *Migration) scan() ([]*migrate.Stmt, error) {
+func (m *Migration) scan(diags *diag.List) (out []*migrate.Stmt, err error) {
+	parts := []textPart{{0, len(m.text)}}
 	if m.Directory.Format == FormatGoose {
-		return gooseStatements(m.Script, m.text)
+		parts = m.gooseText(diags)
 	}
-	return scan(m.text)
+	for _, p := range parts {
+		stmts, err := scan(m.text[p.begin:p.end])
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range stmts {
+			s.Pos += p.begin
+			out = append(out, s)
+		}
+	}
+	return out, nil
 }
 
 func isTransactionEnd(sql string, words ...string) bool {

@@ -209,7 +209,7 @@ func (p *Planner) thatMakes(f Fingerprint) *Compiled {
 // reports whether the copy is exact.
 func (b *Bench) copyKnown(ctx context.Context, c *Compiled) (exact bool, err error) {
 	var create []string
-	for _, s := range c.Create {
+	for _, s := range foresee(c.Create).statements {
 		create = append(create, inTransaction(b.statement(s, b.Schema)))
 	}
 	if err := b.enter(ctx, b.Schema); err != nil {

@@ -41,6 +41,7 @@ type Bench struct {
 	shared  []*Compiled       // what the shared schemas were built from
 	printed map[string]string // the shared schemas' names as PostgreSQL prints them
 	known   []Line            // what lines returned, until a statement is run
+	ahead   *foreseen         // what is still to come of files; nil where nothing is
 }
 
 // ExecContext implements Workbench.
@@ -117,7 +118,7 @@ func (b *Bench) print(ctx context.Context, ident string) (printed string, err er
 // build runs compiled statements for a schema of that name.
 func (b *Bench) build(ctx context.Context, schema string, create []Statement) error {
 	var all []Statement
-	for _, s := range create {
+	for _, s := range foresee(create).statements {
 		all = append(all, b.statement(s, schema))
 	}
 	return b.run(ctx, schema, all)
@@ -315,6 +316,7 @@ func (b *Bench) lines(ctx context.Context) ([]Line, error) {
 			lines[i].Definition = strings.ReplaceAll(lines[i].Definition, scratch, b.printed[name])
 		}
 	}
+	b.ahead.hide(lines)
 	SortLines(lines)
 	b.known = slices.Clone(lines)
 	return lines, nil
