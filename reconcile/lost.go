@@ -29,6 +29,7 @@ type unusable struct {
 
 func (u *unusable) Name() string                                               { return u.name }
 func (u *unusable) Connect(context.Context) error                              { return u.reason }
+func (u *unusable) Identity() string                                           { return "" }
 func (u *unusable) Rest()                                                      {}
 func (u *unusable) Major() int                                                 { return 0 }
 func (u *unusable) Gone(error) bool                                            { return true }

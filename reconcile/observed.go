@@ -15,6 +15,9 @@ type Database interface {
 	Name() string
 	// Connect makes sure that it can be reached. All that follows needs that.
 	Connect(ctx context.Context) error
+	// Identity is the same for two names of one database, as far as that can be seen,
+	// and different for any others; "" where Connect has not reached one.
+	Identity() string
 	// Rest lets go of connections that are not in use, where the database is one of
 	// very many; it is connected to again when it is needed.
 	Rest()

@@ -112,6 +112,31 @@ func (f *fleet) openPlaces(prefix string) {
 	}
 }
 
+// A tenant's own database that is a common one by another way is refused as soon
+// as both are open, and nothing is made in either.
+func TestADatabaseOfItsOwnThatIsACommonOne(t *testing.T) {
+	t.Parallel()
+	at := pgtest.URL(t)
+	f := newFleet(t, map[string]string{
+		"tenants.yaml": "databases: {main: {url: a}, silo: {url: 'b/${id}'}}\ndefaults: {database: main, services: [app]}\ntenants:\n  - globex\n  - {id: acme, database: silo}\n",
+		"atlas.hcl":    oneService, "app.hcl": head,
+	}, map[string]string{"main": at})
+	u, err := url.Parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Host = "localhost:" + u.Port()
+	db, err := postgres.NewEach(context.Background(), "silo/acme", u.String(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	f.databases["silo/acme"] = db
+	if _, _, err := f.planAll(); err == nil || !strings.Contains(err.Error(), "tenants.yaml:5:5: error[same-database]: the databases main and silo/acme are one and the same") {
+		t.Errorf("it says: %v", err)
+	}
+}
+
 // Two processes share the tenants of one fleet: each is made once, and what the
 // other is at is left to it.
 func TestTwoProcessesShareTheWork(t *testing.T) {

@@ -92,7 +92,7 @@ func (p *Planner) Plan(ctx context.Context, desired *Desired) (*Plan, error) {
 		})
 	}
 	err := group.Wait()
-	found := slices.Concat(wrong...)
+	found := append(slices.Concat(wrong...), p.same(desired)...)
 	if err := cmp.Or(found.Err(), err); err != nil {
 		return nil, err
 	}
@@ -126,6 +126,30 @@ func (p *Planner) Plan(ctx context.Context, desired *Desired) (*Plan, error) {
 	plan.guard(&desired.Policy)
 	plan.finish()
 	return plan, nil
+}
+
+// same says which of the databases that were reached are one by two names: each
+// name would take the other's tenants for orphans.
+func (p *Planner) same(desired *Desired) (wrong diag.List) {
+	known := make(map[string]string)
+	for _, name := range slices.Sorted(maps.Keys(p.Databases)) {
+		identity := p.Databases[name].Identity()
+		first, taken := known[identity]
+		switch {
+		case identity == "":
+		case taken:
+			i := slices.IndexFunc(desired.Targets, func(t Target) bool { return t.Database == name })
+			at := diag.Pos{}
+			if i >= 0 {
+				at = desired.Targets[i].Source
+			}
+			wrong.Errorf(at, "same-database", "the databases %s and %s are one and the same", first, name)
+			wrong.Hintf("give one of them a url that leads elsewhere, or write the other's name in its place")
+		default:
+			known[identity] = name
+		}
+	}
+	return wrong
 }
 
 // databasePlan is one database's part of a plan.

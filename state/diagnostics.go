@@ -41,6 +41,7 @@ const (
 	CodeInvalidDuration    = "invalid-duration"    // not a duration, or one outside its bounds
 	CodeInvalidName        = "invalid-name"        // the name of a database, service, label or variable
 	CodeReservedVariable   = "reserved-variable"   // the variable "schema", which is given by Tenantry
+	CodeSameDatabase       = "same-database"       // two names for one database, or one for two
 	CodeInvalidDatabase    = "invalid-database"    // both url and url_file
 	CodeUnsetVariable      = "unset-variable"      // ${NAME} that the environment does not have
 	CodeInvalidVariable    = "invalid-variable"    // "${" without "}", or with something else than a name

@@ -24,7 +24,7 @@ import (
 var unseen = []string{
 	CodeAmbiguousValue, CodeMergeKey, CodeUnsupportedTag, CodeNestingTooDeep, CodeTooManyAliases,
 	CodeUnsetVariable, CodeUnknownDatabase, CodeNoDatabase, CodeSharedService,
-	CodeDuplicateID, CodeSimilarID, CodeSchemaConflict, CodeFormerTaken, CodeRoleConflict, CodeMissingLabel,
+	CodeDuplicateID, CodeSimilarID, CodeSchemaConflict, CodeFormerTaken, CodeRoleConflict, CodeMissingLabel, CodeSameDatabase,
 }
 
 // unseenHere are places where a code that a schema sees elsewhere is hidden from

@@ -2,10 +2,13 @@ package state
 
 import (
 	"cmp"
+	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
+
+	"tenantry/internal/diag"
 )
 
 // markPattern is what in a database's url stands for something of each tenant.
@@ -114,11 +117,86 @@ func (f *File) Others() func(id, in string) []Database {
 }
 
 // checkPlaces makes sure that the tenants have the labels that their databases'
-// urls ask for.
+// urls ask for, and that no two names stand for one database.
 func (r *reader) checkPlaces() {
-	for _, t := range r.file.Tenants {
-		if _, missing := r.file.databaseOf(t); missing != "" {
-			r.errorf(t.Pos, CodeMissingLabel, "the tenant %s has no label %s, which the url of the database %s asks for", quote(t.ID), quote(missing), quote(t.Database))
+	known := newAddresses()
+	for _, d := range r.file.Databases {
+		if !d.PerTenant() {
+			r.checkAddress(known, d, d.Pos)
 		}
 	}
+	for _, t := range r.file.Tenants {
+		one, missing := r.file.databaseOf(t)
+		switch {
+		case missing != "":
+			r.errorf(t.Pos, CodeMissingLabel, "the tenant %s has no label %s, which the url of the database %s asks for", quote(t.ID), quote(missing), quote(t.Database))
+		case one.Each:
+			r.checkAddress(known, one, t.Pos)
+		}
+	}
+}
+
+func (r *reader) checkAddress(known *addresses, d Database, at diag.Pos) {
+	if known.judged[d.Name+d.URL] {
+		return
+	}
+	known.judged[d.Name+d.URL] = true
+	if problem := known.take(d); problem != "" {
+		r.errorf(at, CodeSameDatabase, "%s", problem)
+		r.hintf("%s", known.hint(d))
+	}
+}
+
+// addresses are those of the databases that there are. Who is the same by another
+// way only the server knows.
+type addresses struct {
+	names  map[string]string // by address
+	of     map[string]string // by name
+	judged map[string]bool   // by name and URL: what is wrong is told once
+}
+
+func newAddresses() *addresses {
+	return &addresses{names: make(map[string]string), of: make(map[string]string), judged: make(map[string]bool)}
+}
+
+// take adds a database, and returns what is wrong with it, or "".
+func (a *addresses) take(d Database) (problem string) {
+	problem = a.problem(d)
+	if at := addressOf(d.URL); problem == "" && at != "" {
+		a.names[at], a.of[d.Name] = d.Name, at
+	}
+	return problem
+}
+
+func (a *addresses) problem(d Database) string {
+	at := addressOf(d.URL)
+	name, taken := a.names[at]
+	was, named := a.of[d.Name]
+	switch {
+	case at == "":
+	case taken && name != d.Name:
+		return fmt.Sprintf("the databases %s and %s are one and the same", min(name, d.Name), max(name, d.Name))
+	case named && was != at:
+		return fmt.Sprintf("two databases would be called %s: labels that its url asks for have a slash", d.Name)
+	}
+	return ""
+}
+
+func (a *addresses) hint(d Database) string {
+	if d.Each {
+		return "a url with marks leads each tenant, or each value of its labels, to a database that has no other name"
+	}
+	return "remove one of them, and write the other's name in its place"
+}
+
+// addressOf returns where a URL leads, without who goes there and how, or "" where
+// that is not written in it.
+func addressOf(text string) string {
+	u, err := url.Parse(strings.TrimSpace(text))
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return ""
+	}
+	q := u.Query()
+	host, port := cmp.Or(q.Get("host"), u.Hostname()), cmp.Or(q.Get("port"), u.Port(), "5432")
+	return strings.ToLower(host) + ":" + port + "/" + cmp.Or(q.Get("dbname"), q.Get("database"), strings.TrimPrefix(u.Path, "/"), u.User.Username())
 }

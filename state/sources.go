@@ -136,12 +136,16 @@ type merger struct {
 	listed  map[string]bool   // ids of the file's own tenants
 	ids     map[string]string // by their lower case
 	schemas map[string]string // who has a schema, by database and schema
+	places  *addresses
 	check   func(Tenant) error
 	wrong   diag.List
 }
 
 func newMerger(f *File) *merger {
-	m := &merger{file: f, shared: make(map[string]bool), listed: make(map[string]bool), ids: make(map[string]string), schemas: make(map[string]string)}
+	m := &merger{file: f, shared: make(map[string]bool), listed: make(map[string]bool), ids: make(map[string]string), schemas: make(map[string]string), places: newAddresses()}
+	for _, d := range f.Places() {
+		m.places.take(d)
+	}
 	for _, s := range f.Shared {
 		m.shared[s] = true
 	}
@@ -206,6 +210,11 @@ func (m *merger) conflicts(t Tenant) (list diag.List) {
 	if len(list) > 0 {
 		return list
 	}
+	if one, _ := m.file.databaseOf(t); one.Each {
+		if problem := m.places.problem(one); problem != "" {
+			list.Errorf(t.Pos, CodeSameDatabase, "%s", problem)
+		}
+	}
 	if role := t.grants().Role; role != nil {
 		if problem := roleProblem(role.Name); problem != "" {
 			list.Errorf(t.Pos, CodeInvalidRole, "its role %s %s", quote(role.Name), problem)
@@ -233,6 +242,9 @@ func (m *merger) conflicts(t Tenant) (list diag.List) {
 func (m *merger) take(t Tenant) {
 	m.file.Tenants = append(m.file.Tenants, t)
 	m.ids[strings.ToLower(t.ID)] = t.ID
+	if one, _ := m.file.databaseOf(t); one.Each {
+		m.places.take(one)
+	}
 	alone := File{Tenants: []Tenant{t}}
 	for _, target := range alone.Targets() {
 		m.schemas[target.Database+"\x00"+target.Schema] = t.ID

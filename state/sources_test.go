@@ -162,3 +162,24 @@ func FuzzARowIsATenantOrLeftOut(f *testing.F) {
 		}
 	})
 }
+
+// A row whose database would be another's is left out, like any that cannot be a
+// tenant.
+func TestARowsDatabaseIsNobodyElses(t *testing.T) {
+	t.Parallel()
+	f, err := state.Parse("tenants.yaml", []byte(`databases: {main: {url: "postgres://db/app"}, silo: {url: "postgres://db/${id}"}}
+defaults: {database: silo, services: [community]}
+from: {query: SELECT 1, database: main}
+tenants: []
+`), state.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	merged, wrong := f.With(rows(t, `{"id": "acme"}`, `{"id": "app"}`), nil)
+	if len(merged.Tenants) != 1 || merged.Tenants[0].ID != "acme" {
+		t.Errorf("the tenants are %v", merged.Tenants)
+	}
+	if len(wrong) != 1 || wrong[0].Code != state.CodeSameDatabase || !strings.Contains(wrong[0].Message, `the row of "app" is left out: the databases main and silo/app are one and the same`) {
+		t.Errorf("it is told of: %v", wrong)
+	}
+}

@@ -42,6 +42,7 @@ type DB struct {
 	connecting sync.Mutex
 	absent     bool // there is no such database yet
 	version    int  // server_version_num; 0 before Connect
+	identity   atomic.Pointer[string]
 	functions  functions
 }
 
@@ -110,12 +111,20 @@ func (db *DB) Connect(ctx context.Context) error {
 	return nil
 }
 
+// whoAreYou asks for the server's version and for what no other database has: when
+// the server was started, to the microsecond, and the database's number in it.
+const whoAreYou = `SELECT current_setting('server_version_num'),
+	extract(epoch FROM pg_postmaster_start_time())::text || ' ' || (SELECT oid FROM pg_database WHERE datname = current_database())`
+
 // firstAnswer asks for the server's version. Who lets people in and does not
 // answer that is not waited for any longer.
 func (db *DB) firstAnswer(ctx context.Context) (version string, err error) {
 	limited, cancel := context.WithTimeout(ctx, db.vigil.patience)
 	defer cancel()
-	err = db.pool.QueryRow(limited, "SELECT current_setting('server_version_num')").Scan(&version)
+	var identity string
+	if err = db.pool.QueryRow(limited, whoAreYou).Scan(&version, &identity); err == nil {
+		db.identity.Store(&identity)
+	}
 	if db.absent = db.each && isMissing(err); db.absent {
 		version, err = db.serverVersion(limited)
 	}
@@ -136,6 +145,14 @@ func (db *DB) Name() string { return db.name }
 
 // Major implements reconcile.Database.
 func (db *DB) Major() int { return db.version / 10000 }
+
+// Identity implements reconcile.Database.
+func (db *DB) Identity() string {
+	if known := db.identity.Load(); known != nil {
+		return *known
+	}
+	return ""
+}
 
 // Version returns the server's version as server_version_num has it: 150004.
 func (db *DB) Version() int { return db.version }
