@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -102,10 +103,10 @@ func (c *Change) add(sql, comment string) {
 // those that these refer to.
 func (d *databasePlanner) referenceTables(changes []Change) ([]tableKey, error) {
 	var wrong diag.List
-	shared := make(map[string][]schema.Line)
+	shared, sharedAt := make(map[string][]schema.Line), make(map[string]diag.Pos)
 	for i := range changes {
 		if t := &changes[i].Target; t.Shared && t.Blueprint != nil && d.compiled[t.Blueprint.Digest] != nil {
-			shared[t.Schema] = d.compiled[t.Blueprint.Digest].Lines
+			shared[t.Schema], sharedAt[t.Schema] = d.compiled[t.Blueprint.Digest].Lines, t.Source
 		}
 	}
 	needed := make(map[tableKey]bool)
@@ -121,8 +122,8 @@ func (d *databasePlanner) referenceTables(changes []Change) ([]tableKey, error) 
 			if _, there := shared[k.schema]; there {
 				next = append(next, k)
 			} else if k.schema != "" {
-				wrong.Errorf(whereReferred(t, k), "citus-reference", "a foreign key refers to %s, which is neither in the tenant's schema nor a table of a shared service: Citus refuses it in the database %s", k, t.Database)
-				wrong.Hintf("move the table into a shared service, which becomes a reference table, or into the tenant's schema")
+				wrong.Errorf(whereReferred(t, k), codeReference, "%s", reachesOut(k, t.Database))
+				wrong.Hintf(hintReachesOut)
 			}
 		}
 	}
@@ -130,10 +131,93 @@ func (d *databasePlanner) referenceTables(changes []Change) ([]tableKey, error) 
 		k := next[0]
 		if next = next[1:]; !needed[k] {
 			needed[k] = true
+			if i := slices.IndexFunc(shared[k.schema], func(l schema.Line) bool {
+				return l.Kind == schema.KindTable && l.Name == k.table && strings.Contains(l.Definition, "PARTITION ")
+			}); i >= 0 {
+				wrong.Errorf(sharedAt[k.schema], codePartitioned, "%s", hasPartitions(k, d.db.Name()))
+				wrong.Hintf(hintPartitions)
+			}
 			next = append(next, references(shared[k.schema], k.schema, func(table string) bool { return table == k.table })...)
 		}
 	}
 	return slices.SortedFunc(maps.Keys(needed), func(a, b tableKey) int { return strings.Compare(a.String(), b.String()) }), wrong.Err()
+}
+
+// CheckCitus returns what the sources say that Citus forbids, in databases that are
+// said to be its: without a database, and so not what migrations come to.
+func (d *Desired) CheckCitus() (wrong diag.List) {
+	outlines := make(map[string]schema.Outline) // by the sources and what schema they are of
+	outline := func(b *schema.Blueprint) schema.Outline {
+		key := b.Schema + "\n" + strings.Join(b.Files(), "\n")
+		if _, known := outlines[key]; !known {
+			outlines[key] = b.Outline()
+		}
+		return outlines[key]
+	}
+	told := make(map[diag.Pos]bool)
+	refuse := func(at diag.Pos, code, message, hint string) {
+		if !told[at] {
+			told[at] = true
+			wrong.Errorf(at, code, "%s", message)
+			wrong.Hintf("%s", hint)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Citus)) {
+		shared, done := make(map[string]schema.Outline), make(map[string]bool)
+		var next []tableKey
+		for i := range d.Targets { // the shared services come first
+			t := &d.Targets[i]
+			switch {
+			case t.Database != name || done[t.Blueprint.Digest]:
+			case t.Shared:
+				shared[t.Schema] = outline(t.Blueprint)
+			default:
+				done[t.Blueprint.Digest] = true
+				for _, k := range outline(t.Blueprint).Keys {
+					to := tableKey{k.RefSchema, k.RefTable}
+					if _, there := shared[to.schema]; there {
+						next = append(next, to)
+					} else if to.schema != "" {
+						refuse(k.Pos, codeReference, reachesOut(to, name), hintReachesOut)
+					}
+				}
+			}
+		}
+		needed := make(map[tableKey]bool)
+		for len(next) > 0 {
+			k := next[0]
+			if next = next[1:]; needed[k] {
+				continue
+			}
+			needed[k] = true
+			if at, partitioned := shared[k.schema].Partitioned[k.table]; partitioned {
+				refuse(at, codePartitioned, hasPartitions(k, name), hintPartitions)
+			}
+			for _, more := range shared[k.schema].Keys {
+				if to := (tableKey{cmp.Or(more.RefSchema, k.schema), more.RefTable}); more.Table == k.table && shared[to.schema].Partitioned != nil {
+					next = append(next, to)
+				}
+			}
+		}
+	}
+	return wrong
+}
+
+// What Citus forbids, in words.
+const (
+	codeReference   = "citus-reference"
+	codePartitioned = "citus-partitioned"
+
+	hintReachesOut = "move the table into a shared service, which becomes a reference table, or into the tenant's schema"
+	hintPartitions = "have tenants refer to a table without partitions"
+)
+
+func reachesOut(to tableKey, database string) string {
+	return fmt.Sprintf("a foreign key refers to %s, which is neither in the tenant's schema nor a table of a shared service: Citus refuses it in the database %s", to, database)
+}
+
+func hasPartitions(k tableKey, database string) string {
+	return fmt.Sprintf("tenants refer to %s, so it has to be on every worker of the database %s, and Citus makes no reference table of one with partitions", k, database)
 }
 
 // whereReferred finds the line of a target's sources that refers to a table, else

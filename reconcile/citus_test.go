@@ -171,6 +171,13 @@ func tellOfCitus(t *testing.T, at string) {
 	if _, _, err = f.planAll(); err == nil || !strings.Contains(err.Error(), "more.sql:3:20: error[citus-reference]: a foreign key refers to public.countries") {
 		t.Errorf("a foreign key out of the schema: %v", err)
 	}
+	f.write(map[string]string{
+		"atlas.hcl":  files["atlas.hcl"],
+		"people.hcl": strings.Replace(files["people.hcl"], "table \"users\" {\n", "table \"users\" {\n  partition {\n    type    = HASH\n    columns = [column.id]\n  }\n", 1),
+	})
+	if _, _, err = f.planAll(); err == nil || !strings.Contains(err.Error(), "error[citus-partitioned]: tenants refer to people.users, so it has to be on every worker of the database main") {
+		t.Errorf("a table with partitions that tenants refer to: %v", err)
+	}
 }
 
 // Citus that nobody asked for is a warning; asked for and not there, an error.

@@ -46,6 +46,7 @@ type Desired struct {
 	Policy   state.Policy
 	Waves    []state.Wave            // what the file says of each wave
 	Limits   map[string]state.Limits // of databases that have their own
+	Citus    map[string]bool         // the databases of Citus
 	Revision string                  // the git commit of the files, or ""
 	Digest   string                  // "sha256:…" of everything that Targets says
 	Partial  bool                    // only some of the tenants were asked for
@@ -86,6 +87,9 @@ func (d *Desired) Check() error {
 			}
 		}
 	}
+	if !diags.HasErrors() {
+		diags = append(diags, d.CheckCitus()...)
+	}
 	return diags.Err()
 }
 
@@ -111,6 +115,12 @@ func Resolve(file *state.File, targets []state.Target, project *schema.Project) 
 	}
 	d := &Desired{Policy: file.Policy, Waves: file.Rollout, Partial: len(targets) < len(file.Targets())}
 	for _, db := range file.Places() {
+		if db.Citus.Distributed {
+			if d.Citus == nil {
+				d.Citus = make(map[string]bool)
+			}
+			d.Citus[db.Name] = true
+		}
 		if db.Limits != (state.Limits{}) {
 			if d.Limits == nil {
 				d.Limits = make(map[string]state.Limits)

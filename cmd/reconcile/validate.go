@@ -40,6 +40,7 @@ func (a *app) validate() error {
 			}
 		}
 	}
+	diags = append(diags, w.desired.CheckCitus()...)
 	if diags.HasErrors() {
 		return diags.Err()
 	}
