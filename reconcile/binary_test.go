@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tenantry/internal/atlastest"
+	"tenantry/internal/pgtest"
 	"tenantry/schema"
 )
 
@@ -92,12 +93,12 @@ table "users" {
 }
 `
 
-// Five hundred tenants of one structure cost as many processes as one does.
+// Hundreds of tenants of one structure cost as many processes as one does.
 func TestTheBinaryIsStartedOncePerClass(t *testing.T) {
 	t.Parallel()
 	path, starts := counted(t)
 	engine := binaryEngineAt(t, path, binaryURL(t))
-	for _, fleet := range []int{1, 500} {
+	for _, fleet := range []int{1, pgtest.Size(100, 500)} {
 		w := newWorldAt(t, binaryURL(t), map[string]string{"atlas.hcl": oneService, "app.hcl": users, "tenants.yaml": tenants(manyIDs(fleet)...)})
 		w.engine.Engine, w.adopt = engine, true
 		starts()
@@ -120,9 +121,9 @@ func TestTheBinaryIsStartedOncePerClass(t *testing.T) {
 }
 
 // Many classes are planned at once, each in databases of its own.
-func TestTwentyClassesArePlannedAtOnceWithTheBinary(t *testing.T) {
+func TestManyClassesArePlannedAtOnceWithTheBinary(t *testing.T) {
 	t.Parallel()
-	const classes = 20
+	classes := pgtest.Size(8, 20)
 	w := newWorldAt(t, binaryURL(t), map[string]string{
 		"atlas.hcl": oneService, "app.hcl": users,
 		"tenants.yaml": "policy: {parallelism: 20}\n" + tenants(manyIDs(classes)...),

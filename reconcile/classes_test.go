@@ -7,14 +7,15 @@ import (
 	"strings"
 	"testing"
 
+	"tenantry/internal/pgtest"
 	"tenantry/reconcile"
 )
 
-// Two hundred tenants cost what one does: Atlas is asked once per blueprint for
+// Many tenants cost what one does: Atlas is asked once per blueprint for
 // those that are missing, and once per class for those that change.
 func TestEngineIsAskedOncePerClass(t *testing.T) {
 	t.Parallel()
-	const fleet = 200
+	fleet := pgtest.Size(60, 200)
 	w := newWorld(t, product())
 	w.write(map[string]string{"tenants.yaml": "shared: [people]\ndefaults: {services: [app]}\n" + tenants(manyIDs(fleet)...)})
 	report := w.reconcile()
@@ -35,7 +36,7 @@ func TestEngineIsAskedOncePerClass(t *testing.T) {
 
 	w.exec("ALTER TABLE tenant_t007.users ALTER email DROP NOT NULL")
 	w.exec("ALTER TABLE tenant_t042.users ALTER email DROP NOT NULL")
-	w.exec("DROP SCHEMA tenant_t099 CASCADE")
+	w.exec("DROP SCHEMA tenant_t059 CASCADE")
 	w.plan()
 	w.asked("one class, a drifted one, and one to be made anew", 1, 2)
 }

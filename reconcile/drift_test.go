@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"tenantry/internal/pgtest"
 	"tenantry/reconcile"
 	"tenantry/schema"
 )
@@ -322,7 +323,7 @@ func TestTokensAndFingerprintsAgree(t *testing.T) {
 	before := w.observe("s0").Live["s0"]
 	r := rand.New(rand.NewPCG(1, 2))
 	moved := 0
-	for range 120 {
+	for range pgtest.Size(60, 120) {
 		sql := drifts[r.IntN(len(drifts))].sql
 		if strings.HasPrefix(sql, "DROP TABLE posts") {
 			continue

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"tenantry/internal/postgres"
 	"tenantry/reconcile"
 )
 
@@ -188,8 +189,12 @@ func TestGeneratedEvolutionsLoseNoRow(t *testing.T) {
 		"app.hcl":   head, "app.sql": d.sql(), "tenants.yaml": tenants("acme"),
 	})
 	w.converge()
+	ways := []*postgres.DB{w.db, nil}
+	w.pooled() // every other time
+	ways[1] = w.db
 	ended := make(map[string]int)
 	for i := range evolutions {
+		w.db = ways[i%2]
 		w.fill(d)
 		next := d.clone()
 		next.evolve(r)

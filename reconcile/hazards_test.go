@@ -72,6 +72,10 @@ func hazardDefinition(definition func(hazardExample) string) string {
 // fail on, and why; an apply leaves them alone, and does the others.
 func TestHazardsAreNamedAndRowsAreAsked(t *testing.T) {
 	t.Parallel()
+	bothWays(t, hazardsAreNamedAndRowsAreAsked)
+}
+
+func hazardsAreNamedAndRowsAreAsked(t *testing.T, through func(*world)) {
 	ids := []string{"empty", "harmless"}
 	for _, e := range hazardExamples {
 		if e.breaks != "" {
@@ -83,6 +87,7 @@ func TestHazardsAreNamedAndRowsAreAsked(t *testing.T) {
 		"app.sql":      hazardDefinition(func(e hazardExample) string { return e.before }),
 		"tenants.yaml": "version: 1\npolicy: {max_failures: 1000}\n" + tenants(ids...),
 	})
+	through(w)
 	w.allowDestructive = true
 	w.converge()
 	for _, e := range hazardExamples {

@@ -30,10 +30,13 @@ var lateRecords = []struct{ name, after, at string }{
 // costs nothing: the run sees that it is done, records it, and goes on.
 func TestAConcurrentIndexThatIsNotOnRecordCountsAsDone(t *testing.T) {
 	t.Parallel()
-	for _, late := range lateRecords {
+	for i, late := range lateRecords {
 		t.Run(late.name, func(t *testing.T) {
 			t.Parallel()
 			w := onlineWorld(t)
+			if i%2 == 0 {
+				w.pooled()
+			}
 			w.write(map[string]string{"app.sql": late.after})
 			stop := w.stopAfter(late.at)
 			reports := make(chan *reconcile.Report, 1)
@@ -60,10 +63,13 @@ func TestAConcurrentIndexThatIsNotOnRecordCountsAsDone(t *testing.T) {
 // which is no drift, and the next run goes on without building the index again.
 func TestARunThatEndsBeforeAConcurrentIndexIsOnRecordLeavesNoDrift(t *testing.T) {
 	t.Parallel()
-	for _, late := range lateRecords {
+	for i, late := range lateRecords {
 		t.Run(late.name, func(t *testing.T) {
 			t.Parallel()
 			w := onlineWorld(t)
+			if i%2 == 1 {
+				w.pooled()
+			}
 			w.write(map[string]string{"app.sql": late.after, "tenants.yaml": "policy: {drift: report}\n" + tenants("acme", "globex")})
 			stop := w.stopAfter(late.at)
 			ctx, end := context.WithCancel(context.Background())

@@ -1,7 +1,6 @@
 package reconcile_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,8 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tenantry/internal/pgtest"
-	"tenantry/internal/postgres"
 	"tenantry/reconcile"
 )
 
@@ -31,17 +28,6 @@ func fileWorlds(t *testing.T, test func(t *testing.T, w *world)) {
 			})
 		}
 	}
-}
-
-// pooled has the world's runs go through PgBouncer in transaction mode.
-func (w *world) pooled() {
-	w.t.Helper()
-	db, err := postgres.Open(context.Background(), "main", pgtest.Pooled(w.t, w.url), 5)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(db.Close)
-	w.db = db
 }
 
 // files writes migrations by name and text.

@@ -16,7 +16,7 @@ import (
 	"tenantry/state"
 )
 
-// A database for each of fifty tenants: made where missing, from one plan, with
+// A database for each of many tenants: made where missing, from one plan, with
 // the shared services in each, and no more connections than a few at any time.
 func TestADatabasePerTenant(t *testing.T) {
 	t.Parallel()
@@ -28,7 +28,8 @@ func TestADatabasePerTenant(t *testing.T) {
 	prefix := fmt.Sprintf("test_silo_%s_%d_", strings.ToLower(nonce()), os.Getpid())
 	u.Path = "/" + prefix
 	var ids []string
-	for i := range 50 {
+	fleet := pgtest.Size(20, 50)
+	for i := range fleet {
 		ids = append(ids, fmt.Sprintf("t%02d", i))
 	}
 	t.Cleanup(func() {
@@ -53,7 +54,7 @@ func TestADatabasePerTenant(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if plan.Summary.Create != 100 || len(plan.Steps) != 2 {
+	if plan.Summary.Create != 2*fleet || len(plan.Steps) != 2 {
 		t.Fatalf("planned: %+v in %d steps", plan.Summary, len(plan.Steps))
 	}
 	made := "SELECT count(*) FROM pg_database WHERE datname LIKE '" + prefix + "%'"
@@ -62,8 +63,8 @@ func TestADatabasePerTenant(t *testing.T) {
 	}
 	f.engine.creates.Store(0)
 	said := f.run()
-	if n := value[int](f.world, made); n != 50 || len(said) != 50 {
-		t.Fatalf("%d databases of 50, and something to say of %d", n, len(said))
+	if n := value[int](f.world, made); n != fleet || len(said) != fleet {
+		t.Fatalf("%d databases of %d, and something to say of %d", n, fleet, len(said))
 	}
 	for name, outcome := range said {
 		if strings.TrimSpace(outcome) != "applied" {
@@ -71,7 +72,7 @@ func TestADatabasePerTenant(t *testing.T) {
 		}
 	}
 	if n := f.engine.creates.Load(); n != 2 {
-		t.Errorf("two definitions were compiled %d times for 50 databases", n)
+		t.Errorf("two definitions were compiled %d times for %d databases", n, fleet)
 	}
 	if n := value[int](f.world, "SELECT count(*) FROM pg_stat_activity WHERE datname LIKE '"+prefix+"%'"); n > 16 {
 		t.Errorf("%d connections are left open", n)
@@ -84,7 +85,7 @@ func TestADatabasePerTenant(t *testing.T) {
 		}
 	}
 	if n := f.engine.plans.Load(); n != 1 {
-		t.Errorf("one change was planned %d times for 50 databases", n)
+		t.Errorf("one change was planned %d times for %d databases", n, fleet)
 	}
 	if _, plan, err = f.planAll(); err != nil || plan.Changes() {
 		t.Errorf("then: %+v, %v", plan.Summary, err)
@@ -142,7 +143,7 @@ func TestADatabaseOfItsOwnThatIsACommonOne(t *testing.T) {
 func TestTwoProcessesShareTheWork(t *testing.T) {
 	t.Parallel()
 	var ids []string
-	for i := range 300 {
+	for i := range pgtest.Size(100, 300) {
 		ids = append(ids, fmt.Sprintf("t%03d", i))
 	}
 	at := pgtest.URL(t)
@@ -175,8 +176,8 @@ func TestTwoProcessesShareTheWork(t *testing.T) {
 			t.Errorf("a target has failed: %+v", r.Outcomes)
 		}
 	}
-	if applied != 300 || others != 300 {
-		t.Errorf("%d were applied and %d left to the other, of 300 each", applied, others)
+	if applied != len(ids) || others != len(ids) {
+		t.Errorf("%d were applied and %d left to the other, of %d each", applied, others, len(ids))
 	}
 	w := newFleet(t, files, map[string]string{"main": at})
 	conn, err := postgres.Open(context.Background(), "main", at, 1)
@@ -185,7 +186,7 @@ func TestTwoProcessesShareTheWork(t *testing.T) {
 	}
 	defer conn.Close()
 	changes, err := conn.Changes(context.Background(), "", 1000)
-	if err != nil || len(changes) != 300 {
+	if err != nil || len(changes) != len(ids) {
 		t.Errorf("%d changes on record, %v", len(changes), err)
 	}
 	if _, plan, err := w.planAll(); err != nil || plan.Changes() {

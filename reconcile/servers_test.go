@@ -58,7 +58,7 @@ func (f *fleet) run() map[string]string {
 		f.t.Fatal(err)
 	}
 	applier := &reconcile.Applier{
-		Databases: f.databases, Engine: f.engine.Version(), Parallelism: 1, LockTimeout: time.Second, Limits: desired.Limits,
+		Databases: f.databases, Engine: f.engine.Version(), Parallelism: 1, LockTimeout: 100 * time.Millisecond, Limits: desired.Limits,
 		MaxFailures: f.failures, Progress: f.progress, Now: time.Now,
 	}
 	report, err := applier.Apply(context.Background(), plan, reconcile.Run{ID: nonce(), Started: time.Now(), By: "test"})

@@ -63,6 +63,30 @@ func newWorldAt(t testing.TB, url string, files map[string]string) *world {
 	return w
 }
 
+// bothWays runs a test twice: as the product reaches the database directly, and as
+// it does through PgBouncer. through takes a world the way that it is to go.
+func bothWays(t *testing.T, test func(t *testing.T, through func(*world))) {
+	t.Run("direct", func(t *testing.T) {
+		t.Parallel()
+		test(t, func(*world) {})
+	})
+	t.Run("pooled", func(t *testing.T) {
+		t.Parallel()
+		test(t, (*world).pooled)
+	})
+}
+
+// pooled has the world's runs go through PgBouncer in transaction mode.
+func (w *world) pooled() {
+	w.t.Helper()
+	db, err := postgres.Open(context.Background(), "main", pgtest.Pooled(w.t, w.url), 5)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(db.Close)
+	w.db = db
+}
+
 func (w *world) write(files map[string]string) {
 	w.t.Helper()
 	for name, content := range files {

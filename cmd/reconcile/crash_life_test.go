@@ -22,6 +22,7 @@ func TestKilledAtAnyMomentEveryTenantIsSomewhere(t *testing.T) {
 	kills, seed := numberFrom("TENANTRY_TEST_KILLS", 6), numberFrom("TENANTRY_TEST_SEED", 1)
 	random := rand.New(rand.NewPCG(uint64(seed), 3))
 	f := newCrashFleet(t, pgtest.URL(t))
+	pooled := pgtest.Pooled(t, f.url)
 	app := pgtest.RoleName(pgtest.Role(t, f.url, "NOSUPERUSER"))
 	conn, err := pgx.Connect(context.Background(), f.url)
 	if err != nil {
@@ -69,7 +70,7 @@ func TestKilledAtAnyMomentEveryTenantIsSomewhere(t *testing.T) {
 	took := time.Second
 	for kill := 1; kill <= kills; kill++ {
 		wish(kill)
-		cmd := f.command()
+		cmd := f.commandAt([]string{f.via, pooled}[kill%2])
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}

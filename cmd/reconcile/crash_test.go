@@ -44,16 +44,20 @@ func TestKilledAtAnyMomentEverySchemaIsWhole(t *testing.T) {
 	})
 }
 
+// Directly, and with a pooler before or behind the connection that is cut.
 func TestBackendsKilledAndConnectionsCutLeaveEverySchemaWhole(t *testing.T) {
 	t.Parallel()
 	f := newCrashFleet(t, pgtest.URL(t))
-	relay := pgtest.NewRelay(t, f.url)
-	f.interrupted(4, func(i int, wait func()) {
-		strike := relay.Cut
-		if i%2 == 0 {
-			strike = f.killBackends
-		}
-		f.struck(f.commandAt(relay.URL()), wait, strike)
+	direct := pgtest.NewRelay(t, f.url)
+	behind := pgtest.Pooled(t, direct.URL())
+	before := pgtest.NewRelay(t, behind)
+	strikes := []struct {
+		url    string
+		strike func()
+	}{{direct.URL(), direct.Cut}, {behind, f.killBackends}, {before.URL(), before.Cut}, {direct.URL(), f.killBackends}, {behind, direct.Cut}}
+	f.interrupted(len(strikes), func(i int, wait func()) {
+		s := strikes[i%len(strikes)]
+		f.struck(f.commandAt(s.url), wait, s.strike)
 	})
 }
 
@@ -61,8 +65,9 @@ func TestAServerThatGoesDownLeavesEverySchemaWhole(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Server(t)
 	f := newCrashFleet(t, server.URL())
-	f.interrupted(2, func(_ int, wait func()) {
-		f.struck(f.command(), wait, func() {
+	pooled := pgtest.Pooled(t, f.url)
+	f.interrupted(2, func(i int, wait func()) {
+		f.struck(f.commandAt([]string{f.via, pooled}[i%2]), wait, func() {
 			server.Crash()
 			f.url = server.URL()
 			f.reopen()
@@ -134,7 +139,7 @@ func (f *crashFleet) threeAtOnce(when, pooled string) {
 	var runs []*exec.Cmd
 	var said [3]strings.Builder
 	for n := range 3 {
-		cmd := f.commandAt([]string{f.url, pooled, f.url}[n])
+		cmd := f.commandAt([]string{f.via, pooled, f.via}[n])
 		cmd.Stdout, cmd.Stderr = &said[n], &said[n]
 		if err := cmd.Start(); err != nil {
 			f.t.Fatal(err)
@@ -159,12 +164,13 @@ func numberFrom(variable string, otherwise int) int {
 type crashFleet struct {
 	t        *testing.T
 	dir, url string
+	via      string // the URL that the command is given
 	db       *postgres.DB
 	schemas  []string
 }
 
 func newCrashFleet(t *testing.T, url string) *crashFleet {
-	f := &crashFleet{t: t, dir: t.TempDir(), url: url}
+	f := &crashFleet{t: t, dir: t.TempDir(), url: url, via: pgtest.Via(t, url)}
 	f.reopen()
 	t.Cleanup(func() { f.db.Close() })
 	var ids strings.Builder
@@ -221,7 +227,7 @@ func (f *crashFleet) write(i int) {
 	f.file("app.hcl", hcl)
 }
 
-func (f *crashFleet) command() *exec.Cmd { return f.commandAt(f.url) }
+func (f *crashFleet) command() *exec.Cmd { return f.commandAt(f.via) }
 
 func (f *crashFleet) commandAt(url string) *exec.Cmd {
 	cmd := exec.Command("reconcile", "-q")

@@ -19,6 +19,15 @@ import (
 // lock_timeout.
 func TestALongQueryHoldsUpNobodyElse(t *testing.T) {
 	t.Parallel()
+	for way, via := range map[string]func(testing.TB, string) string{"direct": pgtest.Via, "pooled": pgtest.Pooled} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			aLongQueryHoldsUpNobodyElse(t, via)
+		})
+	}
+}
+
+func aLongQueryHoldsUpNobodyElse(t *testing.T, via func(testing.TB, string) string) {
 	held, lockTimeout := time.Second, 300*time.Millisecond
 	if d, err := time.ParseDuration(os.Getenv("TENANTRY_TEST_LOCK")); err == nil {
 		held, lockTimeout = d, 3*time.Second
@@ -35,7 +44,7 @@ func TestALongQueryHoldsUpNobodyElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.write(1)
-	run := f.commandAt(f.url)
+	run := f.commandAt(via(t, f.url))
 	run.Args = append(run.Args, "--lock-timeout", lockTimeout.String())
 	if err := run.Start(); err != nil {
 		t.Fatal(err)

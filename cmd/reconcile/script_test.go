@@ -130,12 +130,13 @@ func stateOf(ts *testscript.TestScript) *scriptState { return ts.Value(scriptKey
 func setUpScript(env *testscript.Env) error {
 	t := env.T().(testing.TB) // testscript's documentation promises that
 	s := &scriptState{t: t, url: pgtest.URL(t)}
-	u, err := url.Parse(s.url)
+	via := pgtest.Via(t, s.url)
+	u, err := url.Parse(via)
 	if err != nil {
 		return err
 	}
 	env.Values[scriptKey{}] = s
-	env.Setenv("DATABASE_URL", s.url)
+	env.Setenv("DATABASE_URL", via)
 	env.Setenv("DB_HOST", u.Host)
 	env.Setenv("DB_NAME", strings.TrimPrefix(u.Path, "/"))
 	env.Setenv("DB_USER", u.User.Username())

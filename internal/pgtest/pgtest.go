@@ -16,9 +16,12 @@ package pgtest
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -33,12 +36,30 @@ const Bin = "TENANTRY_TEST_POSTGRES"
 // inMain says that Main runs the tests, and so that somebody leaves the server in the end.
 var inMain bool
 
+// Full is the environment variable that has tests be as large as they are meant to be.
+const Full = "TENANTRY_TEST_FULL"
+
+// Size returns how large a test is to be: as large as it is meant to be where $TENANTRY_TEST_FULL is set, else as small as still shows
+// what it is about.
+func Size(small, full int) int {
+	if os.Getenv(Full) != "" {
+		return full
+	}
+	return small
+}
+
 // Main runs the tests of a package, leaves the server, and exits.
 func Main(m *testing.M) { os.Exit(Run(m)) }
 
 // Run is Main for a test main that has something to do after the tests: it returns the exit code. m is a *testing.M.
+//
+// Most of what such tests do, others do for them, or they wait; so more of them run at once than there are processors, unless
+// -parallel says otherwise.
 func Run(m interface{ Run() int }) int {
 	inMain = true
+	if f := flag.Lookup("test.parallel"); f != nil && f.Value.String() == f.DefValue {
+		_ = f.Value.Set(strconv.Itoa(2 * runtime.GOMAXPROCS(0)))
+	}
 	code := m.Run()
 	if err := closeShared(); err != nil {
 		fmt.Fprintln(os.Stderr, "pgtest:", err)

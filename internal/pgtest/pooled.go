@@ -50,6 +50,7 @@ func Pooled(t testing.TB, databaseURL string) string {
 	cmd := exec.Command(bin, configurePooler(t, dir, u, port))
 	cmd.Dir = "/"
 	runUnprivileged(t, cmd, dir)
+	endWithTest(cmd)
 	if err := cmd.Start(); err != nil {
 		t.Fatal("pgtest: pgbouncer: ", err)
 	}
