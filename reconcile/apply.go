@@ -70,7 +70,7 @@ func refused(plan *Plan, run Run) *Report {
 func settled(t *PlannedTarget) Outcome {
 	switch {
 	case t.Failed():
-		return Outcome{Result: ResultFailed, Error: t.Diagnostics[0].Message}
+		return Outcome{Result: ResultFailed, Error: t.failure().Message}
 	case t.Action == ActionBlocked:
 		return Outcome{Result: ResultBlocked}
 	}

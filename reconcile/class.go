@@ -57,6 +57,9 @@ func (d *databasePlanner) classify(changes []Change) []*class {
 		}
 		if c.Exists && c.Action.migrates() {
 			k.history = schema.Describe(c.Applied)
+			for _, r := range c.Repaired {
+				k.history += fmt.Sprintf("repaired %q %q\n", r.Service, r.Script)
+			}
 			if c.Wrong != nil {
 				k.history += c.Wrong.Error()
 			}

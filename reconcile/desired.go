@@ -53,6 +53,7 @@ type Desired struct {
 	Shard    string                  // the share of the tenants that was asked for, as k/n, or ""
 	Awaited  []Target                // shared services that another share's run brings about
 	Adopt    bool                    // schemas that were never managed are taken over, whatever the file says
+	Repair   bool                    // files that were changed after they were applied count as applied as they are now
 }
 
 // Blueprints returns the distinct blueprints, shared services' first, each with

@@ -15,10 +15,11 @@ type Change struct {
 	Differs bool               // the live schema is not like its blueprint, or its history is not
 	Access  access             // what is to be done about who may use it
 
-	Applied []schema.Applied // of a versioned target, unless it is settled
-	Pending []schema.FileRun
-	History string // the mark of that
-	Wrong   error  // why its history does not go with the files
+	Applied  []schema.Applied // of a versioned target, unless it is settled
+	Pending  []schema.FileRun
+	Repaired []schema.FileRun // of those, what is to be recorded as it is now
+	History  string           // the mark of that
+	Wrong    error            // why its history does not go with the files
 
 	notes []Diagnostic       // what else there is to say
 	extra []schema.Statement // what is to be done that is no matter of structure
@@ -37,7 +38,7 @@ func Diff(desired *Desired, database string, compiled map[string]schema.Fingerpr
 		}
 		c := Change{Target: t, Record: records.of(&t)}
 		c.find(observed)
-		c.follow(observed)
+		c.follow(observed, desired.Repair)
 		c.decide(compiled[t.Blueprint.Digest], desired.Adopt || t.Adopt || t.Moved)
 		out = append(out, c)
 	}
@@ -126,7 +127,7 @@ func (c *Change) decide(want schema.Fingerprint, adopt bool) {
 	standing := c.standing(adopt && wish != WishActive)
 	m := moves[situation{standing, wish}]
 	c.Action, c.Reason = m.Action, m.Reason
-	c.Differs = c.Exists && (c.From != want && !c.foundSo(want) || len(c.Pending) > 0 || c.Wrong != nil)
+	c.Differs = c.Exists && (c.From != want && !c.foundSo(want) || len(c.Pending)+len(c.Repaired) > 0 || c.Wrong != nil)
 	moved := c.Exists && c.At != c.Target.Schema
 	switch {
 	case m.Action == ActionChange && moved:

@@ -53,13 +53,19 @@ func (c *Change) settled() bool {
 }
 
 // follow says what of the blueprint's files is pending.
-func (c *Change) follow(observed *Observed) {
+func (c *Change) follow(observed *Observed, repair bool) {
 	b := c.Target.Blueprint
 	if !b.Versioned() || !c.Exists || c.settled() {
 		return
 	}
 	h := observed.History[c.At]
 	c.Applied, c.History = b.Claim(h.Applied), h.Mark
+	if repair {
+		c.Applied, c.Repaired = b.Repair(c.Applied, c.names(observed))
+	}
+	for _, r := range c.Repaired {
+		c.notes = append(c.notes, Diagnostic{Severity: diag.Warning, Code: "migration-repaired", Message: r.Script + " was changed after it was applied, and counts as applied as it is now, by --repair"})
+	}
 	c.Pending, c.Wrong = b.Pending(c.Applied, c.names(observed))
 }
 
@@ -77,7 +83,7 @@ func (d *databasePlanner) planFiles(ctx context.Context, c *class, from []schema
 	b := change.Target.Blueprint
 	names := change.names(d.observed)
 	applied, pending := change.Applied, change.Pending
-	learned := b.Learned(applied)
+	learned := append(b.Learned(applied), change.Repaired...)
 	if len(applied) == 0 && len(from) > 0 {
 		runs, err := d.found(b, from)
 		if err != nil {
@@ -91,7 +97,7 @@ func (d *databasePlanner) planFiles(ctx context.Context, c *class, from []schema
 			return err
 		}
 	}
-	transition, err := d.planner(b).Migrate(ctx, b, from, last, applied, pending, names)
+	transition, err := d.planner(b).Migrate(ctx, b, from, last, applied, len(change.Repaired) > 0, pending, names)
 	if err != nil {
 		return err
 	}

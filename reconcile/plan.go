@@ -42,8 +42,9 @@ type Plan struct {
 
 // Allowed says what was allowed to be planned beyond what is by default.
 type Allowed struct {
-	Destructive bool `json:"destructive"` // destructive statements, whatever the policy
-	Adopt       bool `json:"adopt"`       // schemas that were never managed
+	Destructive bool `json:"destructive"`      // destructive statements, whatever the policy
+	Adopt       bool `json:"adopt"`            // schemas that were never managed
+	Repair      bool `json:"repair,omitempty"` // files that were changed after they were applied
 }
 
 // DesiredID says which files a plan was made from.
@@ -233,13 +234,16 @@ func (t *PlannedTarget) Names() schema.Names {
 func (t *PlannedTarget) Key() Key { return Key{Database: t.Database, Schema: t.Schema} }
 
 // Failed reports whether no plan could be made for the target.
-func (t *PlannedTarget) Failed() bool {
-	for _, d := range t.Diagnostics {
-		if d.Severity == diag.Error {
-			return true
+func (t *PlannedTarget) Failed() bool { return t.failure() != nil }
+
+// failure returns why, or nil.
+func (t *PlannedTarget) failure() *Diagnostic {
+	for i := range t.Diagnostics {
+		if t.Diagnostics[i].Severity == diag.Error {
+			return &t.Diagnostics[i]
 		}
 	}
-	return false
+	return nil
 }
 
 // Diagnostic is a diag.Diagnostic in JSON, with its place spread out.

@@ -31,6 +31,7 @@ type Planner struct {
 
 	AllowDestructive bool // let destructive statements be planned whatever the policy
 	Adopt            bool // take over schemas that exist and were never managed
+	Repair           bool // let files that were changed after they were applied count as applied as they are now
 
 	Now func() time.Time // what is retired is named by the day; nil for time.Now
 
@@ -104,7 +105,7 @@ func (p *Planner) Plan(ctx context.Context, desired *Desired) (*Plan, error) {
 		return nil, err
 	}
 	plan := &Plan{
-		ToolVersion: p.ToolVersion, Partial: desired.Partial, Shard: desired.Shard, Allowed: Allowed{Destructive: p.AllowDestructive, Adopt: p.Adopt},
+		ToolVersion: p.ToolVersion, Partial: desired.Partial, Shard: desired.Shard, Allowed: Allowed{Destructive: p.AllowDestructive, Adopt: p.Adopt, Repair: p.Repair},
 		Desired: DesiredID{Revision: desired.Revision, Digest: desired.Digest},
 		Steps:   []Step{}, Targets: []PlannedTarget{}, Diagnostics: []Diagnostic{}, compiled: make(map[string][]*schema.Compiled), horizons: make(map[string]string), lost: make(map[string]error),
 	}
@@ -213,7 +214,7 @@ func (p *Planner) of(desired *Desired, db Database) *databasePlanner {
 		now = p.Now
 	}
 	adopting := *desired
-	adopting.Adopt = desired.Adopt || p.Adopt
+	adopting.Adopt, adopting.Repair = desired.Adopt || p.Adopt, desired.Repair || p.Repair
 	return &databasePlanner{Planner: p, db: db, desired: &adopting, plan: &databasePlan{}, today: now().UTC().Format("20060102")}
 }
 

@@ -36,6 +36,7 @@ type world struct {
 	engine *countingEngine
 
 	adopt, allowDestructive bool
+	repair                  bool
 	forAtlas                bool // atlas.hcl is read for the Atlas binary
 }
 
@@ -137,7 +138,7 @@ func (w *world) desired() (*reconcile.Desired, error) {
 func (w *world) planner(desired *reconcile.Desired) *reconcile.Planner {
 	return &reconcile.Planner{
 		Engine: w.engine, Databases: map[string]reconcile.Database{"main": w.db}, ToolVersion: "test", Nonce: nonce,
-		AllowDestructive: w.allowDestructive || desired.Policy.Destructive == state.DestructiveAllow, Adopt: w.adopt,
+		AllowDestructive: w.allowDestructive || desired.Policy.Destructive == state.DestructiveAllow, Adopt: w.adopt, Repair: w.repair,
 		Workbench: func(ctx context.Context, db reconcile.Database, dev string) (schema.Workbench, error) {
 			if dev != "" {
 				return w.db.DevWorkbench(ctx, dev)

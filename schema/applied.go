@@ -37,10 +37,11 @@ type FileRun struct {
 	Migration *Migration `json:"-"`
 	Service   string     `json:"service"`
 	Script    string     `json:"script"`
-	First     int        `json:"first"`           // the first of its statements among the step's
-	Count     int        `json:"count"`           // how many they are; 0 where it is only recorded
-	Begin     int        `json:"begin,omitempty"` // how many of its statements have run before
-	Resumed   bool       `json:"-"`               // it was begun before: the next statement may have run without its record
+	First     int        `json:"first"`              // the first of its statements among the step's
+	Count     int        `json:"count"`              // how many they are; 0 where it is only recorded
+	Begin     int        `json:"begin,omitempty"`    // how many of its statements have run before
+	Resumed   bool       `json:"-"`                  // it was begun before: the next statement may have run without its record
+	Repaired  bool       `json:"repaired,omitempty"` // it is on record as it was, and is to be as it is
 }
 
 func runOf(m *Migration) FileRun {
@@ -203,7 +204,7 @@ func (h *standing) resume(m *Migration, a *Applied) []FileRun {
 
 func (h *standing) compare(m *Migration, a *Applied) {
 	if a.Checksum != "" && a.Checksum != m.Checksum(h.names) {
-		h.say("%s was changed after it was applied (its checksum was %s and is %s): put it back as it was, and write what is new into a new file", m.Script, a.Checksum, m.Checksum(h.names))
+		h.say("%s was changed after it was applied (its checksum was %s and is %s): put it back as it was, and write what is new into a new file; or let it count as applied as it is now, with --repair", m.Script, a.Checksum, m.Checksum(h.names))
 	}
 }
 
@@ -218,7 +219,7 @@ func (h *standing) unknown(known map[string]bool) {
 	}
 	slices.Sort(missing)
 	for _, script := range missing {
-		h.say("%s was applied and is not in %s", script, h.directory.Path)
+		h.say("%s was applied and is not in %s: bring it back", script, h.directory.Path)
 	}
 }
 
@@ -316,6 +317,25 @@ func (b *Blueprint) Learned(applied []Applied) []FileRun {
 		}
 	}
 	return out
+}
+
+// Repair returns a history in which files that were changed after they were applied
+// are as they are now, and what is to be recorded for that.
+func (b *Blueprint) Repair(applied []Applied, n Names) (mended []Applied, repaired []FileRun) {
+	mended = slices.Clone(applied)
+	for i := range mended {
+		a := &mended[i]
+		for _, m := range b.migrations {
+			if m.Service != a.Service || m.key() != a.key() || m.Type == MigrationRepeatable || !a.Done || a.Checksum == "" || a.Checksum == m.Checksum(n) {
+				continue
+			}
+			a.Checksum = m.Checksum(n)
+			run := Recorded(runOf(m))
+			run.Repaired = true
+			repaired = append(repaired, run)
+		}
+	}
+	return mended, repaired
 }
 
 // Recorded returns a run of which nothing is run.

@@ -213,8 +213,9 @@ func (c *Compiled) has(applied []Applied) bool {
 // Migrate plans what leads a schema that holds the lines from, and has those
 // migrations behind it, to the blueprint: first whatever brings it to what they
 // have made, should it have drifted from that; then the pending files, as they
-// are; then what may be left. last is what it was last brought to, or nil.
-func (p *Planner) Migrate(ctx context.Context, b *Blueprint, from []Line, last *Compiled, applied []Applied, pending []FileRun, n Names) (*Transition, error) {
+// are; then what may be left. last is what it was last brought to, or nil; repaired
+// says that some of the files have changed since.
+func (p *Planner) Migrate(ctx context.Context, b *Blueprint, from []Line, last *Compiled, applied []Applied, repaired bool, pending []FileRun, n Names) (*Transition, error) {
 	to, err := p.Compile(ctx, b)
 	if err != nil {
 		return nil, err
@@ -222,6 +223,9 @@ func (p *Planner) Migrate(ctx context.Context, b *Blueprint, from []Line, last *
 	m := &migrating{Planner: p, blueprint: b, to: to, names: n}
 	if last != nil {
 		m.made = last.Lines
+	}
+	if repaired {
+		last = nil
 	}
 	if err := m.begin(ctx, from, last, applied, pending); err != nil {
 		return nil, err

@@ -50,7 +50,7 @@ func (a *app) applySaved(ctx context.Context, path string) error {
 	if len(o.tenants)+len(o.excludes)+len(o.selectors) > 0 {
 		return usagef("a saved plan says which tenants it is for; leave out --tenant, --exclude and --selector")
 	}
-	o.allowDestructive, o.adopt = saved.Allowed.Destructive, saved.Allowed.Adopt
+	o.allowDestructive, o.adopt, o.repair = saved.Allowed.Destructive, saved.Allowed.Adopt, saved.Allowed.Repair
 	if o.shard != "" {
 		return usagef("a saved plan says which tenants it is for; leave out --shard")
 	}

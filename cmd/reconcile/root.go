@@ -40,6 +40,7 @@ type options struct {
 	watch, remote                bool
 	poll                         time.Duration
 	allowDestructive, adopt      bool
+	repair                       bool
 	engine, atlas                string
 	quiet, verbose, noColor      bool
 	logFormat                    string
@@ -147,6 +148,7 @@ func (a *app) runFlags(f *pflag.FlagSet) {
 	a.applyFlags(f)
 	f.BoolVar(&o.allowDestructive, "allow-destructive", false, "let destructive statements run")
 	f.BoolVar(&o.adopt, "adopt", false, "take over schemas that exist and were never managed")
+	f.BoolVar(&o.repair, "repair", false, "let files of migrations that were changed after they were applied count as applied as they are now")
 	a.watchFlags(f)
 }
 

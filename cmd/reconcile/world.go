@@ -227,6 +227,7 @@ func (w *world) planner(progress func(reconcile.Event)) *reconcile.Planner {
 		Engine: w.app.tools.engine, Databases: databases, Own: w.ownOf(), ToolVersion: version(), Nonce: nonce, Progress: progress,
 		AllowDestructive: w.desired.Policy.Destructive == state.DestructiveAllow,
 		Adopt:            w.app.options.adopt,
+		Repair:           w.app.options.repair,
 		Workbench: func(ctx context.Context, db reconcile.Database, dev string) (schema.Workbench, error) {
 			if dev == "" {
 				return db.Workbench(ctx)

@@ -232,6 +232,10 @@ func queueFlyway(batch *pgx.Batch, target string, n schema.Names, f schema.FileR
 	}
 	sum, _ := strconv.Atoi(m.Checksum(n)) // it is a number, in Flyway's format
 	table := schema.QuoteIdent(target) + "." + schema.QuoteIdent(m.Directory.Table)
+	if f.Repaired { // as Flyway's repair does
+		batch.Queue("UPDATE "+table+" SET description = $2, script = $3, checksum = $4 WHERE success AND version = $1 AND type = $5", m.Version, m.Description, m.Script, sum, kind)
+		return
+	}
 	batch.Queue("INSERT INTO "+table+` (installed_rank, version, description, type, script, checksum, installed_by, execution_time, success)
 		SELECT coalesce(max(installed_rank), 0) + 1, $1::text, $2::text, $3::text, $4::text, $5::integer, current_user, (extract(epoch FROM clock_timestamp() - now()) * 1000)::integer, true FROM `+table,
 		version, m.Description, kind, m.Script, sum)
