@@ -52,6 +52,10 @@ func (c *Change) settled() bool {
 	return r != nil && r.Blueprint == c.Target.Blueprint.Digest && r.Fingerprint == c.From && (r.Status == StatusApplied || r.Status == StatusSame)
 }
 
+// CodeRepaired is the code of what is said of a file that was changed after it was
+// applied, and counts as applied as it is.
+const CodeRepaired = "migration-repaired"
+
 // follow says what of the blueprint's files is pending.
 func (c *Change) follow(observed *Observed, repair bool) {
 	b := c.Target.Blueprint
@@ -64,7 +68,7 @@ func (c *Change) follow(observed *Observed, repair bool) {
 		c.Applied, c.Repaired = b.Repair(c.Applied, c.names(observed))
 	}
 	for _, r := range c.Repaired {
-		c.notes = append(c.notes, Diagnostic{Severity: diag.Warning, Code: "migration-repaired", Message: r.Script + " was changed after it was applied, and counts as applied as it is now, by --repair"})
+		c.notes = append(c.notes, Diagnostic{Severity: diag.Warning, Code: CodeRepaired, Message: r.Script + " was changed after it was applied, and counts as applied as it is now"})
 	}
 	c.Pending, c.Wrong = b.Pending(c.Applied, c.names(observed))
 }
@@ -124,6 +128,9 @@ func (d *databasePlanner) found(b *schema.Blueprint, lines []schema.Line) ([]sch
 	return nil, errors.New("it was there before, has no history of migrations, and is not what any of their versions makes; say in the migration block which version it has: baseline = \"…\"")
 }
 
+// fewStatements are as many as an error shows.
+const fewStatements = 3
+
 // checkGoal makes sure that the files come to what the sources say. An error is a
 // diag.List that says which migration is missing.
 func (d *databasePlanner) checkGoal(ctx context.Context, b *schema.Blueprint, c *schema.Compiled) error {
@@ -136,11 +143,15 @@ func (d *databasePlanner) checkGoal(ctx context.Context, b *schema.Blueprint, c 
 	}
 	var diags diag.List
 	var sql []string
-	for _, s := range missing {
-		sql = append(sql, schema.Render(s.SQL, "schema")+";")
+	for i, s := range missing {
+		if i == fewStatements {
+			sql = append(sql, fmt.Sprintf("and %d more", len(missing)-i))
+			break
+		}
+		sql = append(sql, strings.Join(strings.Fields(schema.Render(s.SQL, "schema")), " ")+";")
 	}
 	service := b.DescribedService()
-	diags.Errorf(b.Pos(), "missing-migration", "the migrations of %s do not come to what src says; what is missing:\n    %s", service, strings.Join(sql, "\n    "))
+	diags.Errorf(b.Pos(), "missing-migration", "the migrations of %s do not come to what src says; what is missing: %s", service, strings.Join(sql, " "))
 	diags.Hintf("write it with: reconcile migrate new %s NAME", service)
 	return diags.Err()
 }

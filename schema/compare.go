@@ -15,6 +15,7 @@ func (b *Blueprint) Compare(have, want, made []Line) Comparison {
 	differences := Differences(have, want)
 	for _, d := range differences {
 		switch {
+		case d.Kind == KindMigrationHistory && d.Unexpected && b.FlywayHistory() != "": // it is kept, by whoever applies
 		case d.unmanaged(made):
 			c.Unmanaged = append(c.Unmanaged, Line{Kind: d.Kind, Table: d.Table, Name: d.Name, Definition: d.Have})
 		case b.Diff.keeps(d, differences):

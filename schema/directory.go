@@ -112,7 +112,7 @@ func (d *Directory) readAtlas(diags *diag.List) {
 	if err == nil {
 		if wrong := migrate.Validate(dir); wrong != nil {
 			diags.Errorf(diag.Pos{File: filepath.Join(d.Path, migrate.HashFileName)}, "atlas-sum", "%s", saySum(wrong))
-			diags.Hintf("if the files are as they should be: atlas migrate hash --dir file://%s", d.Path)
+			diags.Hintf("if the files are as they should be: reconcile migrate hash %s", d.Path)
 			return
 		}
 	}

@@ -219,7 +219,13 @@ func (d *Directory) sum() error {
 	if d.Format != FormatAtlas {
 		return nil
 	}
-	dir, err := migrate.NewLocalDir(d.Path)
+	return Hash(d.Path)
+}
+
+// Hash writes atlas.sum, which vouches for the files of a directory in Atlas's
+// format, as they are.
+func Hash(path string) error {
+	dir, err := migrate.NewLocalDir(path)
 	if err != nil {
 		return err
 	}

@@ -3,17 +3,19 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"tenantry/internal/report"
+	"tenantry/schema"
 )
 
 func (a *app) migrateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "migrate", Short: "Writes migrations for services whose schemas come about by versioned files", Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return usagef("migrate takes a subcommand: new") },
+		RunE: func(cmd *cobra.Command, _ []string) error { return usagef("migrate takes a subcommand: new or hash") },
 	}
 	create := &cobra.Command{
 		Use: "new SERVICE NAME", Short: "Writes the migration that is missing between a service's files and its src",
@@ -30,7 +32,25 @@ with atlas.sum where there is one. It changes nothing in a database.`,
 			return a.inWorld(cmd.Context(), func(w *world) error { return a.writeMigration(cmd.Context(), w, args[0], args[1]) })
 		},
 	}
-	cmd.AddCommand(create)
+	hash := &cobra.Command{
+		Use: "hash DIR", Short: "Writes atlas.sum anew, which vouches for the files of a directory in Atlas's format",
+		Long: `hash is for files that were written or changed by hand. It says of them what
+atlas migrate hash says, and changes nothing else.`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("migrate hash takes a directory, as: reconcile migrate hash migrations/app")
+			}
+			return nil
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := schema.Hash(args[0]); err != nil {
+				return usagef("cannot write atlas.sum: %w", err)
+			}
+			_, err := fmt.Fprintf(a.stdout, "wrote %s\n", filepath.Join(args[0], "atlas.sum"))
+			return err
+		},
+	}
+	cmd.AddCommand(create, hash)
 	return cmd
 }
 

@@ -8,16 +8,29 @@ import (
 
 // leftAlone lists what differs on purpose: kept by a policy, or not ours.
 func (t *text) leftAlone() {
-	kept, unmanaged := newRemains(), newRemains()
+	kept, unmanaged, repaired := newRemains(), newRemains(), newRemains()
 	steps := stepsOf(t.report.Plan)
 	for i := range t.report.Plan.Targets {
-		if target := &t.report.Plan.Targets[i]; steps[target.Step] != nil {
+		target := &t.report.Plan.Targets[i]
+		repaired.add(repairs(target), target)
+		if steps[target.Step] != nil {
 			kept.add(steps[target.Step].Kept, target)
 			unmanaged.add(steps[target.Step].Unmanaged, target)
 		}
 	}
 	t.remains(kept, "kept", "as it is by the diff policy of atlas.hcl, in ")
 	t.remains(unmanaged, "left alone,", "because no blueprint made it, in ")
+	t.remains(repaired, "by --repair,", "in ")
+}
+
+// repairs returns what --repair comes to for a target.
+func repairs(t *reconcile.PlannedTarget) (out []string) {
+	for _, d := range t.Diagnostics {
+		if d.Code == reconcile.CodeRepaired {
+			out = append(out, d.Message)
+		}
+	}
+	return out
 }
 
 // remains is what is left alone, by what it is.

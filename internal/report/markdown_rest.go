@@ -63,10 +63,11 @@ func (b *block) position() diag.Pos {
 // leftAlone lists what differs on purpose, and what no file asks for.
 func (m *markdown) leftAlone() section {
 	s := section{title: "Left alone"}
-	kept, unmanaged, steps := newRemains(), newRemains(), stepsOf(m.report.Plan)
+	kept, unmanaged, repaired, steps := newRemains(), newRemains(), newRemains(), stepsOf(m.report.Plan)
 	var orphans []string
 	for i := range m.report.Plan.Targets {
 		t := &m.report.Plan.Targets[i]
+		repaired.add(repairs(t), t)
 		if step := steps[t.Step]; step != nil {
 			kept.add(step.Kept, t)
 			unmanaged.add(step.Unmanaged, t)
@@ -80,6 +81,7 @@ func (m *markdown) leftAlone() section {
 	}
 	m.remains(&s, kept, "kept by the diff policy of atlas.hcl")
 	m.remains(&s, unmanaged, "made by no blueprint")
+	m.remains(&s, repaired, "by --repair")
 	return s
 }
 
