@@ -18,6 +18,7 @@ import (
 type fleet struct {
 	*world
 	databases map[string]reconcile.Database
+	vias      map[string]string // the URLs by which the runs reach them
 	progress  func(reconcile.Event)
 	failures  int // max_failures
 }
@@ -25,9 +26,10 @@ type fleet struct {
 // newFleet makes a world with databases at the URLs given by name.
 func newFleet(t *testing.T, files, urls map[string]string) *fleet {
 	t.Helper()
-	f := &fleet{world: newWorld(t, files), databases: make(map[string]reconcile.Database), failures: 1}
+	f := &fleet{world: newWorld(t, files), databases: make(map[string]reconcile.Database), vias: make(map[string]string), failures: 1}
 	for name, url := range urls {
-		db, err := postgres.New(context.Background(), name, pgtest.Via(t, url), 5)
+		f.vias[name] = pgtest.Via(t, url)
+		db, err := postgres.New(context.Background(), name, f.vias[name], 5)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,6 +147,7 @@ tenants: [a, b, {id: c, database: eu}, {id: d, database: eu}, {id: e, database: 
 	f.allowDestructive = true
 	f.expect("while it is away", f.run(), map[string]string{"main": "applied", "eu": "failed: database eu (", "us": "applied"})
 	servers["eu"].Start()
+	awaitAt(t, f.vias["eu"], "SELECT true")
 	f.expect("when it is back", f.run(), map[string]string{"main": "unchanged", "eu": "applied", "us": "unchanged"})
 
 	execAt(t, urls["us"], "ALTER SYSTEM SET default_transaction_read_only = on")
@@ -172,23 +175,20 @@ tenants: [a, b, {id: c, database: eu}, {id: d, database: eu}, {id: e, database: 
 // awaitAt waits until a query is true for new sessions.
 func awaitAt(t testing.TB, url, query string) {
 	t.Helper()
+	var last error
 	for range 200 {
-		conn, err := pgx.Connect(context.Background(), url)
-		if err != nil {
-			t.Fatal(err)
-		}
 		var yes bool
-		err = conn.QueryRow(context.Background(), query).Scan(&yes)
-		conn.Close(context.Background())
-		if err != nil {
-			t.Fatal(err)
+		conn, err := pgx.Connect(context.Background(), url)
+		if err == nil {
+			err = conn.QueryRow(context.Background(), query, pgx.QueryExecModeSimpleProtocol).Scan(&yes)
+			conn.Close(context.Background())
 		}
-		if yes {
+		if last = err; yes {
 			return
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	t.Fatal("it never was: ", query)
+	t.Fatal("it never was: ", query, last)
 }
 
 // A server that takes connections and says nothing, from the beginning or in the

@@ -83,6 +83,8 @@ default_pool_size = 20
 max_client_conn = 200
 ignore_startup_parameters = extra_float_digits
 server_reset_query_always = 1
+server_login_retry = 1
+query_wait_timeout = 5
 `, u.Hostname(), u.Port(), port, filepath.Join(dir, "users"), filepath.Join(dir, "log")),
 	}
 	for name, content := range files {

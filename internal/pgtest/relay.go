@@ -12,9 +12,10 @@ import (
 type Relay struct {
 	url, server string
 
-	mu    sync.Mutex
-	mute  bool
-	conns []net.Conn
+	mu     sync.Mutex
+	mute   bool
+	closed bool
+	conns  []net.Conn
 }
 
 // NewRelay starts a relay to the server of databaseURL. It goes when the test
@@ -55,6 +56,11 @@ func (r *Relay) connect(client net.Conn) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.closed {
+		client.Close()
+		server.Close()
+		return
+	}
 	r.conns = append(r.conns, client, server)
 	go r.pass(client, server)
 	go r.pass(server, client)
@@ -86,18 +92,25 @@ func (r *Relay) isMute() bool {
 
 // Hang makes the relay take what comes and pass on nothing: connections stay and
 // can be made, and nobody answers.
-func (r *Relay) Hang() { r.set(true) }
+func (r *Relay) Hang() { r.set(true, false) }
+
+// Close makes the relay cut every connection, and those that come, as if there were
+// no server.
+func (r *Relay) Close() {
+	r.set(false, true)
+	r.Cut()
+}
 
 // Resume lets new connections through again. What was there is lost.
 func (r *Relay) Resume() {
 	r.Cut()
-	r.set(false)
+	r.set(false, false)
 }
 
-func (r *Relay) set(mute bool) {
+func (r *Relay) set(mute, closed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.mute = mute
+	r.mute, r.closed = mute, closed
 }
 
 // Cut closes every connection there is, in mid-sentence. New ones go through.

@@ -175,7 +175,7 @@ func (db *DB) wrap(err error) error {
 		return err
 	}
 	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) {
+	if errors.As(err, &connect) || poolerAlone(err) {
 		e := &Error{Database: db.name, Address: db.address(), Connecting: true, Err: err}
 		if inVain(err) {
 			db.lose(e)
@@ -275,6 +275,15 @@ func Retryable(err error) bool {
 	}
 	var network net.Error
 	return errors.As(err, &network) || pgconn.SafeToRetry(err) || errors.Is(err, net.ErrClosed) || strings.Contains(err.Error(), "unexpected EOF") || strings.Contains(err.Error(), "conn closed")
+}
+
+// poolerAlone reports whether the error is a pooler's, which itself was reached and
+// does not reach the server, or not in time: PgBouncer ends the connection, and says
+// why in words.
+func poolerAlone(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Severity == "FATAL" && strings.HasPrefix(pg.Code, "08") &&
+		(strings.Contains(pg.Message, "server_login_retry") || strings.Contains(pg.Message, "query_wait_timeout") || strings.Contains(pg.Message, "cannot connect to server"))
 }
 
 // Gone implements reconcile.Database: the database is not reached, or may only be
