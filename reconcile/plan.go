@@ -298,7 +298,10 @@ func (p *Plan) finish() {
 	p.indexSteps()
 	p.count()
 	h := sha256.New()
-	fmt.Fprintf(h, "plan %s %v %v %s\n", p.FormatVersion, p.Partial, p.Allowed, p.Desired.Digest)
+	fmt.Fprintf(h, "plan %s %v {%v %v} %s\n", p.FormatVersion, p.Partial, p.Allowed.Destructive, p.Allowed.Adopt, p.Desired.Digest)
+	if p.Allowed.Repair {
+		fmt.Fprintln(h, "repair")
+	}
 	if p.Shard != "" {
 		fmt.Fprintf(h, "shard %s\n", p.Shard)
 	}
