@@ -145,11 +145,8 @@ func (db *DB) notConverged(ctx context.Context, p portion) error {
 	t := newTransaction(db, p)
 	t.batch.Queue("SELECT set_config('lock_timeout', $1, true)", t.lockWithin())
 	t.runStatements()
-	for _, setting := range strings.Split(steer(1), "; ") {
-		t.batch.Queue(setting)
-	}
 	var lines []schema.Line
-	t.batch.Queue(linesQuery(db.version), []string{p.Target.Schema}).Query(func(rows pgx.Rows) (err error) {
+	t.batch.Queue("SELECT NULL, l.* FROM "+db.functions.name("lines")+"($1, NULL, NULL) l", p.Target.Schema).Query(func(rows pgx.Rows) (err error) {
 		lines, err = pgx.CollectRows(rows, scanLine)
 		return err
 	})

@@ -400,15 +400,11 @@ func (db *DB) runOne(ctx context.Context, p portion, s segment, stmt schema.Stat
 // fileFunction takes the target's lock, makes sure that nobody else was at the
 // target since the run has begun with it, and records a file, as recordMigration has
 // it.
-const fileFunction = `CREATE OR REPLACE FUNCTION tenantry.file_@(m_schema text, m_service text, m_key text, m_script text, m_version text, m_description text, m_type text, m_checksum text,
+var fileFunction = `CREATE OR REPLACE FUNCTION tenantry.file_@(m_schema text, m_service text, m_key text, m_script text, m_version text, m_description text, m_type text, m_checksum text,
 	m_position integer, m_done boolean, m_prefix text, m_run text, lock_within text)
 RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan AS $file$
 BEGIN
-	PERFORM set_config('lock_timeout', lock_within, true);
-	IF NOT pg_try_advisory_xact_lock(hashtextextended('tenantry target ' || m_schema, 0)) THEN
-		RAISE EXCEPTION 'another run is at work on it' USING ERRCODE = '` + refusedBusy + `';
-	END IF;
-	IF NOT EXISTS (SELECT FROM tenantry.target t WHERE t.schema = m_schema AND t.run = m_run AND t.status = 'between') THEN
+` + takeLocks("m_schema") + `	IF NOT EXISTS (SELECT FROM tenantry.target t WHERE t.schema = m_schema AND t.run = m_run AND t.status = 'between') THEN
 		RAISE EXCEPTION 'it is not what the step starts from' USING ERRCODE = '` + refusedStale + `';
 	END IF;
 	` + recordMigration + `;
@@ -416,13 +412,9 @@ END$file$`
 
 // followFunction takes the target's lock and makes sure that nobody else was at
 // the target since the run has begun with it. It records how many segments are done.
-const followFunction = `CREATE OR REPLACE FUNCTION tenantry.follow_@(lock_within text, one_schema text, our_run text, done integer) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $follow$
+var followFunction = `CREATE OR REPLACE FUNCTION tenantry.follow_@(lock_within text, one_schema text, our_run text, done integer) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $follow$
 BEGIN
-	PERFORM set_config('lock_timeout', lock_within, true);
-	IF NOT pg_try_advisory_xact_lock(hashtextextended('tenantry target ' || one_schema, 0)) THEN
-		RAISE EXCEPTION 'another run is at work on it' USING ERRCODE = '` + refusedBusy + `';
-	END IF;
-	UPDATE tenantry.target t SET parts_done = done WHERE t.schema = one_schema AND t.run = our_run AND t.status = 'between';
+` + takeLocks("one_schema") + `	UPDATE tenantry.target t SET parts_done = done WHERE t.schema = one_schema AND t.run = our_run AND t.status = 'between';
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'it is not what the step starts from' USING ERRCODE = '` + refusedStale + `';
 	END IF;

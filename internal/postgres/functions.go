@@ -226,12 +226,7 @@ DECLARE
 	fingerprint text;
 	weight record;
 BEGIN
-	PERFORM set_config('lock_timeout', lock_within, true);
-	-- Never a blocking wait: one deadlocks with CREATE INDEX CONCURRENTLY.
-	IF NOT pg_try_advisory_xact_lock(hashtextextended('tenantry target ' || now_called, 0)) OR now_called <> one_schema AND NOT pg_try_advisory_xact_lock(hashtextextended('tenantry target ' || one_schema, 0)) THEN
-		RAISE EXCEPTION 'another run is at work on it' USING ERRCODE = '` + refusedBusy + `';
-	END IF;
-	IF base IS NULL THEN
+` + takeLocks("now_called", "one_schema") + `	IF base IS NULL THEN
 		RETURN;
 	END IF;
 	IF some_relations IS NULL OR NOT EXISTS (SELECT FROM tenantry.target t WHERE t.schema = one_schema AND t.token = known_token) THEN
@@ -250,6 +245,21 @@ BEGIN
 		PERFORM set_config('tenantry.rest', (split_part(known_token, '/', 1)::numeric - weight.o_hash) || '/' || (split_part(known_token, '/', 2)::bigint - weight.o_rows), true);
 	END IF;
 END$enter$`
+
+// takeLocks is how a function begins a target's transaction: with the locks of its
+// schemas, which are arguments, and lock_within for all locks that are waited for.
+// These never are: to wait for one deadlocks with CREATE INDEX CONCURRENTLY.
+func takeLocks(schemas ...string) string {
+	var all []string
+	for _, s := range schemas {
+		all = append(all, "pg_try_advisory_xact_lock(hashtextextended('tenantry target ' || "+s+", 0))")
+	}
+	return `	PERFORM set_config('lock_timeout', lock_within, true);
+	IF NOT (` + strings.Join(all, " AND ") + `) THEN
+		RAISE EXCEPTION 'another run is at work on it' USING ERRCODE = '` + refusedBusy + `';
+	END IF;
+`
+}
 
 const refuseFunction = `CREATE OR REPLACE FUNCTION tenantry.refuse_@(holds_data boolean) RETURNS void LANGUAGE plpgsql AS $refuse$
 BEGIN

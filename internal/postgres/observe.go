@@ -172,12 +172,7 @@ func simple(ctx context.Context, conn *pgx.Conn, sql string) error {
 	return err
 }
 
-var structureKinds = func() (out []string) {
-	for _, k := range schema.StructureKinds {
-		out = append(out, string(k))
-	}
-	return out
-}()
+var structureKinds = texts(schema.StructureKinds)
 
 // Lines implements reconcile.Database.
 func (db *DB) Lines(ctx context.Context, name string) (lines []schema.Line, err error) {

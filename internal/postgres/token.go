@@ -148,15 +148,7 @@ func (p tokenPart) hash(i int) string {
 var weighFunction = `CREATE OR REPLACE FUNCTION tenantry.weigh_@(one_schema text, some_relations text[], some_catalogs text[])
 RETURNS TABLE (o_hash numeric, o_rows bigint) ` + planKept + `AS $weigh$
 DECLARE
-	this_schema oid;
-	these_relations oid[];
-	these_types oid[];
-	these_classes oid[]; -- of all that is no relation
-	these_objects oid[];
-	these_composites oid[];
-	these_indexes oid[];
-	these_constraints oid[];
-	one_hash numeric;
+` + tokenObjects + `	one_hash numeric;
 	one_rows bigint;
 BEGIN
 	o_hash := 0;
@@ -176,6 +168,17 @@ func weighParts() string {
 	}
 	return b.String()
 }
+
+// tokenObjects are a function's variables for what its parts look at.
+const tokenObjects = `	this_schema oid;
+	these_relations oid[];
+	these_types oid[];
+	these_classes oid[]; -- of all that is no relation
+	these_objects oid[];
+	these_composites oid[];
+	these_indexes oid[];
+	these_constraints oid[];
+`
 
 // findTokenObjects finds what a function's parts look at.
 const findTokenObjects = `	SELECT n.oid INTO this_schema FROM pg_namespace n WHERE n.nspname = one_schema;
@@ -226,15 +229,7 @@ func marksFunction(name string) string {
 	}
 	return "CREATE FUNCTION " + name + "(one_schema text) RETURNS TABLE (o_relation text, o_catalog text, o_mark text) " + planKept + `AS $marks$
 DECLARE
-	this_schema oid;
-	these_relations oid[];
-	these_types oid[];
-	these_classes oid[];
-	these_objects oid[];
-	these_composites oid[];
-	these_indexes oid[];
-	these_constraints oid[];
-	some_relations text[];
+` + tokenObjects + `	some_relations text[];
 	some_catalogs text[];
 BEGIN
 ` + findTokenObjects + b.String() + "END$marks$"
