@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -36,7 +37,7 @@ func TestIfEmptyFindsARowThatIsInsertedConcurrently(t *testing.T) {
 				w.write(map[string]string{"app.sql": after})
 				reports := make(chan *reconcile.Report, 1)
 				go func() { reports <- w.reconcile() }()
-				for waiting := false; !waiting; {
+				for waiting := false; !waiting; time.Sleep(5 * time.Millisecond) {
 					waiting = value[bool](w, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'tenant_acme.b'::regclass)")
 				}
 				if _, err := inserting.Exec(ctx, "COMMIT"); err != nil {

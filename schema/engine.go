@@ -16,6 +16,12 @@ type Engine interface {
 	// returned as a diag.List.
 	Create(ctx context.Context, bench *Bench, b *Blueprint) ([]Statement, error)
 
+	// Aim looks at what plans on a bench are to lead to, while nothing but the
+	// shared schemas is on it: to put that in the place of a live schema's copy
+	// later has the server plan all of its looks at the bench anew. It leaves the
+	// bench as it was.
+	Aim(ctx context.Context, bench *Bench, to *Compiled) error
+
 	// Plan returns the statements that lead from what the bench's schema holds
 	// to what the compiled blueprint says, as far as the engine can see and
 	// express. It leaves the bench as it was.

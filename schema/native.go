@@ -50,20 +50,13 @@ func (Native) Plan(ctx context.Context, bench *Bench, b *Blueprint, to *Compiled
 	if err != nil {
 		return nil, err
 	}
-	var want *atlas.Schema
-	err = bench.attempt(ctx, func() error {
-		if _, err := bench.ExecContext(ctx, "DROP SCHEMA "+QuoteIdent(bench.Schema)+" CASCADE"); err != nil {
-			return err
+	if bench.aim == nil {
+		if err := bench.attempt(ctx, func() error { return aim(ctx, drv, bench, to) }); err != nil {
+			return nil, err
 		}
-		if err := bench.build(ctx, bench.Schema, to.Create); err != nil {
-			return err
-		}
-		want, err = inspect(ctx, drv, bench)
-		return err
-	})
-	if err != nil {
-		return nil, err
 	}
+	want := bench.aim
+	bench.aim = nil // whoever plans may change it
 	// What is to be done CONCURRENTLY is so in the online form only.
 	opts := []atlas.DiffOption{atlas.DiffNormalized(), atlas.DiffSkipChanges(skippedChanges(b.Diff)...)}
 	differ, err := postgres.Open(failSafe{bench})
@@ -78,6 +71,27 @@ func (Native) Plan(ctx context.Context, bench *Bench, b *Blueprint, to *Compiled
 		return nil, err
 	}
 	return planChanges(ctx, drv, identitiesApart(changes))
+}
+
+// Aim implements Engine.
+func (Native) Aim(ctx context.Context, bench *Bench, to *Compiled) error {
+	drv, err := postgres.Open(narrow{bench})
+	if err != nil {
+		return err
+	}
+	return bench.attempt(ctx, func() error { return aim(ctx, drv, bench, to) })
+}
+
+// aim has the bench hold what was compiled, and Atlas look at it.
+func aim(ctx context.Context, drv migrate.Driver, bench *Bench, to *Compiled) error {
+	if _, err := bench.ExecContext(ctx, "DROP SCHEMA IF EXISTS "+QuoteIdent(bench.Schema)+" CASCADE"); err != nil {
+		return err
+	}
+	err := bench.build(ctx, bench.Schema, to.Create)
+	if err == nil {
+		bench.aim, err = inspect(ctx, drv, bench)
+	}
+	return err
 }
 
 // inspect reads the bench's schema, with the shared ones so that references

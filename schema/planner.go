@@ -178,6 +178,9 @@ func (p *Planner) Plan(ctx context.Context, b *Blueprint, from, made []Line) (*T
 		return nil, err
 	}
 	defer bench.Close()
+	if err := p.Engine.Aim(ctx, bench, to); err != nil {
+		return nil, bench.said(err)
+	}
 	growth, err := bench.grow(ctx, &from, to.Lines)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	atlas "ariga.io/atlas/sql/schema"
 )
 
 // A Workbench is a transaction, in whatever database, that is always rolled
@@ -42,6 +44,7 @@ type Bench struct {
 	printed map[string]string // the shared schemas' names as PostgreSQL prints them
 	known   []Line            // what lines returned, until a statement is run
 	ahead   *foreseen         // what is still to come of files; nil where nothing is
+	aim     *atlas.Schema     // what the next plan leads to, as Atlas sees it; nil where that was not looked at
 }
 
 // ExecContext implements Workbench.
@@ -60,7 +63,7 @@ func layOut(ctx context.Context, wb Workbench, nonce string, shared []*Compiled)
 // the shared schemas built. The workbench is still the caller's to close.
 func (b *Bench) Elsewhere(ctx context.Context, wb Workbench) (*Bench, error) {
 	out := *b
-	out.Workbench, out.Shared, out.printed, out.known = wb, make(map[string]string), make(map[string]string), nil
+	out.Workbench, out.Shared, out.printed, out.known, out.aim = wb, make(map[string]string), make(map[string]string), nil, nil
 	if err := out.ask(ctx); err != nil {
 		return nil, err
 	}

@@ -116,6 +116,7 @@ func (b *browser) press(words string) {
 			if err == nil || ctx.Err() != nil {
 				return err
 			}
+			time.Sleep(20 * time.Millisecond)
 		}
 	}))
 }

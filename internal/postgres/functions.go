@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // What an apply asks of the server for each target is in functions of the
@@ -131,7 +132,12 @@ BEGIN
 ` + linesParts(version) + `END$lines$`
 }
 
+// linesParts is the parts of linesFunction. They are put together once: every
+// workbench needs them.
 func linesParts(version int) string {
+	if text, ok := partsText.Load(version); ok {
+		return text.(string)
+	}
 	var b strings.Builder
 	for _, p := range parts(version) {
 		kinds := p.kinds
@@ -144,8 +150,11 @@ func linesParts(version int) string {
 		}
 		fmt.Fprintf(&b, "	IF (some_kinds IS NULL OR some_kinds && %s) AND %s THEN\n		RETURN QUERY SELECT %s\n%s%s;\n	END IF;\n", literals(kinds), p.when, p.columns(), p.inFunction(), last)
 	}
+	partsText.Store(version, b.String())
 	return b.String()
 }
+
+var partsText sync.Map // string by server version
 
 // inFunction is where the part's rows are in a function that has found its objects.
 func (p part) inFunction() string {

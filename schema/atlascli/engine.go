@@ -120,6 +120,9 @@ func (e *Engine) Create(ctx context.Context, bench *schema.Bench, b *schema.Blue
 	return append([]schema.Statement{create}, planned...), err
 }
 
+// Aim implements schema.Engine. The binary looks at databases of its own.
+func (e *Engine) Aim(context.Context, *schema.Bench, *schema.Compiled) error { return nil }
+
 // Plan implements schema.Engine: from a copy of what the bench holds to what the
 // blueprint compiles to, both as databases, so that Atlas compares what it reads
 // itself.
