@@ -116,16 +116,22 @@ func (db *DB) Prepare(ctx context.Context) error {
 		ready = version == len(migrations) && functions
 		return err
 	})
-	if err != nil || ready {
-		return db.wrap(err)
+	if err == nil && !ready {
+		err = db.makeReady(ctx)
 	}
-	return db.wrap(pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
+	db.ready.Store(err == nil)
+	return db.wrap(err)
+}
+
+// makeReady brings the control schema up to date.
+func (db *DB) makeReady(ctx context.Context) error {
+	return pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
 		// One process at a time; the lock is gone with the transaction.
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('tenantry control schema', 0))"); err != nil {
 			return err
 		}
 		return db.migrate(ctx, tx)
-	}))
+	})
 }
 
 // prepared returns the version of the control schema, 0 where there is none, and

@@ -10,6 +10,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net"
@@ -29,6 +30,8 @@ type DB struct {
 	config *pgxpool.Config
 	pool   *pgxpool.Pool
 
+	benches *sql.DB // the connections of workbenches
+
 	guards chan struct{} // a slot for each of the locks that may be held at once while their holders ask for another connection
 
 	citus citus
@@ -44,6 +47,7 @@ type DB struct {
 	version    int  // server_version_num; 0 before Connect
 	identity   atomic.Pointer[string]
 	functions  functions
+	ready      atomic.Bool // the control schema is, and its functions are there
 }
 
 // oldest is the lowest server_version_num that is supported.
@@ -85,6 +89,7 @@ func New(ctx context.Context, name, url string, connections int) (*DB, error) {
 	if db.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, fmt.Errorf("database %s: %w", name, err)
 	}
+	db.benches = openBenches(config.ConnConfig, connections)
 	return db, nil
 }
 
@@ -138,6 +143,7 @@ func (db *DB) firstAnswer(ctx context.Context) (version string, err error) {
 func (db *DB) Close() {
 	db.end()
 	db.pool.Close()
+	_ = db.benches.Close() // what is wrong with a connection that goes is nobody's concern
 }
 
 // Name returns the name that the user gave the database.

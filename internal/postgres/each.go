@@ -25,6 +25,7 @@ func NewEach(ctx context.Context, name, url string, connections int) (*DB, error
 		return nil, fmt.Errorf("database %s: its name has more than %d bytes, which is all that PostgreSQL keeps", name, longest)
 	}
 	db.each = true
+	db.benches.SetMaxIdleConns(0)
 	return db, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -17,9 +18,21 @@ import (
 // which speaks database/sql.
 type workbench struct {
 	*sql.Tx
-	pool    *sql.DB
+	pool    *sql.DB // closed with it; nil where others use it too
 	version int
 	lookers string // the schema of the functions that look at a schema
+}
+
+// benchRest is how long a workbench's connection is kept for the next one: that it
+// has read the catalogs' own definitions saves more than that it is there.
+const benchRest = 10 * time.Second
+
+// openBenches returns connections for workbenches, so many of which are kept.
+func openBenches(config *pgx.ConnConfig, kept int) *sql.DB {
+	pool := stdlib.OpenDB(*config)
+	pool.SetMaxIdleConns(kept)
+	pool.SetConnMaxIdleTime(benchRest)
+	return pool
 }
 
 // Workbench implements reconcile.Database: a workbench in this database.
@@ -27,11 +40,13 @@ func (db *DB) Workbench(ctx context.Context) (schema.Workbench, error) {
 	if err := db.answers(); err != nil {
 		return nil, err
 	}
-	config := db.config.ConnConfig.Copy()
+	open := func() (*workbench, error) { return beginWorkbench(ctx, db.benches) }
 	if db.missing() {
+		config := db.config.ConnConfig.Copy()
 		config.Database = maintenance
+		open = func() (*workbench, error) { return openWorkbench(ctx, config) }
 	}
-	wb, err := openWorkbench(ctx, config)
+	wb, err := open()
 	if err != nil {
 		return nil, db.wrap(err)
 	}
@@ -59,13 +74,23 @@ func (db *DB) DevWorkbench(ctx context.Context, url string) (schema.Workbench, e
 	return wb, nil
 }
 
+// openWorkbench opens a workbench on a connection that goes with it.
 func openWorkbench(ctx context.Context, config *pgx.ConnConfig) (*workbench, error) {
-	pool := stdlib.OpenDB(*config)
-	tx, err := pool.BeginTx(ctx, nil)
+	pool := openBenches(config, 0)
+	wb, err := beginWorkbench(ctx, pool)
 	if err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
-	wb := &workbench{Tx: tx, pool: pool}
+	wb.pool = pool
+	return wb, nil
+}
+
+func beginWorkbench(ctx context.Context, pool *sql.DB) (*workbench, error) {
+	tx, err := pool.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	wb := &workbench{Tx: tx}
 	// Bodies of functions may name what is only built later. And compiling Atlas's
 	// queries of a large catalog takes longer than running them.
 	err = tx.QueryRowContext(ctx, "SELECT current_setting('server_version_num')::int, set_config('check_function_bodies', 'off', true), set_config('jit', 'off', true), set_config('citus.enable_schema_based_sharding', 'off', true)").
@@ -142,5 +167,8 @@ func (wb *workbench) Close() error {
 	if errors.Is(err, sql.ErrTxDone) {
 		err = nil
 	}
-	return errors.Join(err, wb.pool.Close())
+	if wb.pool != nil {
+		err = errors.Join(err, wb.pool.Close())
+	}
+	return err
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 
 	"tenantry/internal/runbook"
 )
@@ -80,20 +81,21 @@ func problemOf(err error) *runbook.Problem {
 	return &runbook.Problem{Status: http.StatusInternalServerError, Title: "Something is wrong here", Detail: err.Error()}
 }
 
-// templates are those of the pages, by name, each with the layout.
-var templates = func() map[string]*template.Template {
+// templates are those of the pages, by name, each with the layout. Only who serves
+// pages takes the time to read them.
+var templates = sync.OnceValue(func() map[string]*template.Template {
 	base := template.Must(template.New("").ParseFS(files, "templates/layout.html", "templates/parts.html"))
 	out := make(map[string]*template.Template)
 	for _, name := range []string{"fleet", "tenant", "provision", "runs", "run", "plan", "audit", "loop", "problem"} {
 		out[name] = template.Must(template.Must(base.Clone()).ParseFS(files, "templates/"+name+".html"))
 	}
 	return out
-}()
+})
 
 // show answers with a page, which is whole or not sent at all.
 func (v *view) show(w http.ResponseWriter, status int, name string) error {
 	var text bytes.Buffer
-	if err := templates[name].ExecuteTemplate(&text, "layout", v); err != nil {
+	if err := templates()[name].ExecuteTemplate(&text, "layout", v); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
