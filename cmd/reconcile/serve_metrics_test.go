@@ -12,9 +12,17 @@ func TestMetricsSayHowTheFleetIs(t *testing.T) {
 	t.Parallel()
 	s := serveWorld(t, nil, "--tokens", tokensFile(t), "--metrics-listen", "127.0.0.1:0", "--metrics-per-tenant")
 	s.token = operatorsToken
+	runs := func(done string) func() bool {
+		return func() bool {
+			_, _, text := s.ask("GET", "/metrics", "")
+			return strings.Contains(string(text), "\ntenantry_runs_total{outcome=\"done\"} "+done+"\n")
+		}
+	}
+	s.until("the first run has ended", runs("1"))
 	s.get(201, "PUT", "/api/v1/tenants/initech?wait=true", "")
 	s.sql("ALTER TABLE tenant_acme.users DROP COLUMN email")
 	s.get(404, "GET", "/api/v1/tenants/nobody", "")
+	s.until("the second run has ended", runs("2")) // a tenant may be ready before
 	_, _, main := s.ask("GET", "/metrics", "")
 	s.token = ""
 	if status, _, _ := s.ask("GET", "/metrics", ""); status != 401 {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"tenantry/internal/diag"
+	"tenantry/internal/pgtest"
 	"tenantry/schema/atlascli"
 )
 
@@ -119,8 +120,9 @@ func until(t *testing.T, is func() bool) {
 func TestNoSecretIsInTheProcessList(t *testing.T) {
 	t.Parallel()
 	seen := filepath.Join(t.TempDir(), "seen")
-	a := ask(t, fake(t, `tr '\0' '\n' < /proc/$$/cmdline > `+seen+`; tr '\0' '\n' < /proc/$PPID/cmdline >> `+seen+`
-		cat /proc/[0-9]*/cmdline >> `+seen+` 2>/dev/null; grep -q "$TENANTRY_ATLAS_FROM" atlas.hcl schema.hcl && echo "$TENANTRY_ATLAS_FROM" >> `+seen+`; exit 1`))
+	url := pgtest.Role(t, pgtest.URL(t), "SUPERUSER") // with a password that no test beside this one gives to anybody
+	a := askAt(t, fake(t, `tr '\0' '\n' < /proc/$$/cmdline > `+seen+`; tr '\0' '\n' < /proc/$PPID/cmdline >> `+seen+`
+		cat /proc/[0-9]*/cmdline >> `+seen+` 2>/dev/null; grep -q "$TENANTRY_ATLAS_FROM" atlas.hcl schema.hcl && echo "$TENANTRY_ATLAS_FROM" >> `+seen+`; exit 1`), url)
 	_, err := a.planner.Compile(context.Background(), blueprint(t, oneTable))
 	if err == nil {
 		t.Fatal("it worked")

@@ -47,8 +47,14 @@ type asked struct {
 
 func ask(t *testing.T, binary string) *asked {
 	t.Helper()
+	return askAt(t, binary, pgtest.URL(t))
+}
+
+// askAt is ask in the database at a URL.
+func askAt(t *testing.T, binary, url string) *asked {
+	t.Helper()
 	ctx := context.Background()
-	a := &asked{t: t, url: pgtest.URL(t)}
+	a := &asked{t: t, url: url}
 	db, err := postgres.Open(ctx, "main", a.url, 2)
 	if err != nil {
 		t.Fatal(err)
