@@ -10,14 +10,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"tenantry/internal/pgtest"
 	"tenantry/reconcile"
 )
 
-// fileWorlds runs a test of versioned files with either history, and through a
-// pooler that keeps nothing of a session.
+// fileWorlds runs a test of versioned files with either history, one of them
+// through a pooler that keeps nothing of a session; in full size both of them
+// both ways.
 func fileWorlds(t *testing.T, test func(t *testing.T, w *world)) {
-	for _, history := range []string{"tenantry", "flyway"} {
-		for _, way := range []string{"direct", "pooled"} {
+	for history, ways := range map[string][]string{"tenantry": {"direct", "pooled"}, "flyway": {"pooled", "direct"}} {
+		for _, way := range ways[:pgtest.Size(1, 2)] {
 			t.Run(history+" "+way, func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t, map[string]string{"atlas.hcl": strings.Replace(versioned, "format = flyway", "format = flyway\n    history = "+history, 1)})
