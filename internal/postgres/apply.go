@@ -267,7 +267,7 @@ func (t *transaction) leave(result *string) {
 		}
 	}
 	relations, catalogs, kinds := t.scope()
-	args := append(recordArgs(t.Run, r), relations, catalogs, kinds, structureKinds, want, t.Step, t.done, t.Base, statements, reverse)
+	args := append(betweenArgs(t.Run, r, t.Step, t.done, ""), relations, catalogs, kinds, structureKinds, want, t.Base, statements, reverse)
 	t.batch.Queue("SELECT "+t.db.functions.name("leave")+"("+places(len(args))+")", args...).QueryRow(func(row pgx.Row) error { return row.Scan(result) })
 }
 

@@ -270,25 +270,33 @@ const upsertTarget = `INSERT INTO tenantry.target (schema, tenant, shared, bluep
 		name = excluded.name, database = excluded.database, labels = excluded.labels, state = excluded.state, protected = excluded.protected, home = excluded.home,
 		retired_at = excluded.retired_at, gone = excluded.gone, access = excluded.access, role = excluded.role, withdrawn = excluded.withdrawn, attempted_at = excluded.attempted_at, run = excluded.run`
 
-// upsertBetween records a place between the old and the new: what the target was
-// last brought to stands until it is brought to another.
+// upsertBetween records a place between the old and the new, and of which step it is
+// and how far: what the target was last brought to stands until it is brought to
+// another.
 const upsertBetween = `INSERT INTO tenantry.target (schema, tenant, shared, blueprint, structure, objects, token, status, error, applied_at, run,
-		name, database, labels, state, protected, home, retired_at, gone, access, role, withdrawn, attempted_at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, clock_timestamp())
+		name, database, labels, state, protected, home, retired_at, gone, access, role, withdrawn, attempted_at, step, parts_done, beside)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, clock_timestamp(), $23, $24, $25)
 	ON CONFLICT (schema) DO UPDATE SET structure = excluded.structure, objects = excluded.objects, token = excluded.token,
 		status = excluded.status, error = excluded.error, applied_at = excluded.applied_at, attempted_at = excluded.attempted_at, run = excluded.run,
-		home = excluded.home, retired_at = excluded.retired_at, access = excluded.access`
+		home = excluded.home, retired_at = excluded.retired_at, access = excluded.access, step = excluded.step, parts_done = excluded.parts_done, beside = excluded.beside`
 
-// recordTypes are the arguments of upsertTarget and upsertBetween as those of a
-// function.
+// recordTypes are the arguments of upsertTarget as those of a function, and
+// betweenTypes what upsertBetween has beside them.
 const recordTypes = `r_schema text, r_tenant text, r_shared boolean, r_blueprint text, r_structure text, r_objects text, r_token text, r_status text, r_error text, r_applied_at timestamptz, r_run text,
 	r_name text, r_database text, r_labels text, r_state text, r_protected boolean, r_home text, r_retired_at timestamptz, r_gone boolean, r_access text, r_role text, r_withdrawn text`
+const betweenTypes = `given_step text, given_done integer, given_beside text`
 
 func recordArgs(run reconcile.Run, r reconcile.Record) []any {
 	return []any{
 		r.Schema, r.Tenant, r.Shared, r.Blueprint, r.Fingerprint.Structure, r.Fingerprint.Objects, r.Token, string(r.Status), r.Error, orNull(r.AppliedAt), run.ID,
 		r.Name, r.Database, r.Labels, string(r.State), r.Protected, r.Home, orNull(r.RetiredAt), r.Gone, r.Access, r.Role, r.Withdrawn,
 	}
+}
+
+// betweenArgs are the arguments of upsertBetween. beside is the fingerprint of all but
+// the index that the next part builds or drops, where it has begun.
+func betweenArgs(run reconcile.Run, r reconcile.Record, step string, done int, beside string) []any {
+	return append(recordArgs(run, r), step, done, beside)
 }
 
 // orNull returns a time, or NULL for none.

@@ -281,8 +281,7 @@ func (t *transaction) between(done int) {
 		t.batch.Queue(moveMigrations, t.At, r.Schema)
 		t.At = ""
 	}
-	t.batch.Queue(upsertBetween, recordArgs(t.Run, r)...)
-	t.batch.Queue("UPDATE tenantry.target SET step = $2, parts_done = $3 WHERE schema = $1", r.Schema, t.Step, done)
+	t.batch.Queue(upsertBetween, betweenArgs(t.Run, r, t.Step, done, "")...)
 }
 
 // summaryOf is what is kept of a step with files as the change that was made: the

@@ -283,8 +283,8 @@ END$refuse$`
 // whatever it is, as a place between the old and the new. Where only some relations
 // were touched, want is the hash of their lines, and the fingerprint is then the
 // record's.
-var leaveFunction = `CREATE OR REPLACE FUNCTION tenantry.leave_@(` + recordTypes + `, some_relations text[], some_catalogs text[], some_kinds text[], kinds text[], want text,
-	given_step text, given_done integer, given_base text, given_statements text[], given_reverse text[])
+var leaveFunction = `CREATE OR REPLACE FUNCTION tenantry.leave_@(` + recordTypes + `, ` + betweenTypes + `, some_relations text[], some_catalogs text[], some_kinds text[], kinds text[], want text,
+	given_base text, given_statements text[], given_reverse text[])
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan AS $leave$
 DECLARE
 	weight record;
@@ -313,7 +313,6 @@ BEGIN
 		` + upsertTarget + `;
 	ELSE
 		` + upsertBetween + `;
-		UPDATE tenantry.target t SET step = given_step, parts_done = given_done, beside = '' WHERE t.schema = r_schema;
 	END IF;
 	INSERT INTO tenantry.change (run, schema, tenant, base, result, statements, reverse) VALUES (r_run, r_schema, r_tenant, given_base, fingerprint, given_statements, given_reverse);
 	RETURN fingerprint;

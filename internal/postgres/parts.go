@@ -215,10 +215,8 @@ func (db *DB) arrive(ctx context.Context, p portion, s schema.Statement) (now pl
 func (db *DB) depart(ctx context.Context, p portion, now place, beside string) error {
 	r := p.Target
 	r.Status, r.Fingerprint, r.Token = reconcile.StatusBetween, now.live, ""
-	var batch pgx.Batch
-	batch.Queue(upsertBetween, recordArgs(p.Run, r)...)
-	batch.Queue("UPDATE tenantry.target SET step = $2, parts_done = $3, beside = $4 WHERE schema = $1", r.Schema, p.Step, p.done-1, beside)
-	return db.wrap(db.pool.SendBatch(ctx, &batch).Close())
+	_, err := db.pool.Exec(ctx, upsertBetween, betweenArgs(p.Run, r, p.Step, p.done-1, beside)...)
+	return db.wrap(err)
 }
 
 // runConcurrently runs the portion's statement. Where that fails, nothing of it
