@@ -85,6 +85,7 @@ func (a *applying) attempt(ctx context.Context, p *part, it *item) bool {
 		Target:      t.next,
 		Lines:       step.lines,
 		Goal:        step.goal,
+		Keys:        step.keys,
 		Files:       step.Files,
 		History:     t.history,
 		Names:       t.Names(),
@@ -151,7 +152,7 @@ func (a *applying) name(w *Work, t *PlannedTarget) {
 	for i, s := range a.steps[t.Step].Statements {
 		w.Statements[i] = s.With(n)
 		if s.Named {
-			w.Scope = nil // it touches more than some relations
+			w.Scope, w.Keys = nil, nil // it touches more than some relations
 		}
 	}
 }

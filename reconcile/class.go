@@ -105,6 +105,9 @@ func (d *databasePlanner) planClass(ctx context.Context, c *class) error {
 	after := change.Access.after(c.step.lines)
 	after = append(after, change.extra...)
 	c.step.Statements = append(c.step.Statements, after...)
+	if len(after) > 0 {
+		c.step.keys = nil // they are not the last any more
+	}
 	if len(change.extra) > 0 {
 		c.step.scope = nil // they touch what no line tells of
 	}
@@ -133,7 +136,7 @@ func (d *databasePlanner) planStructure(ctx context.Context, c *class) error {
 	to := d.compiled[b.Digest]
 	if !change.Exists {
 		creation := to.Creation(b)
-		c.step.To, c.step.lines = creation.To.String(), creation.Lines
+		c.step.To, c.step.lines, c.step.goal, c.step.keys = creation.To.String(), creation.Lines, creation.To, creation.Keys
 		statements := change.Access.creating(creation.Statements)
 		for i := range creation.Files { // the grants of a new schema come before its files
 			creation.Files[i].First += len(statements) - len(creation.Statements)

@@ -163,9 +163,10 @@ type Work struct {
 	Token       string             // the token that goes with Base, or "" where it is not known
 	To          string             // the fingerprint that it must end with
 	Lines       []schema.Line      // the lines that go with To, or nil where they are not known
-	Goal        schema.Fingerprint // To in its parts, where Scope is not nil
+	Goal        schema.Fingerprint // To in its parts, where Scope or Keys is not nil
 	Step        string             // the step's id: runs that have the same one can take up each other's work
 	Scope       *schema.Scope      // all that the statements touch, or nil where that is not known
+	Keys        *schema.Keys       // the foreign keys that the creation of a schema ends with, or nil
 	Statements  []schema.Statement
 	Files       []schema.FileRun // the migrations among the statements
 	History     string           // the mark of the history that they come after, or "" for a schema that does not exist

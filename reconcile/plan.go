@@ -145,6 +145,7 @@ type Step struct {
 
 	lines     []schema.Line      // what To is the fingerprint of
 	goal      schema.Fingerprint // To, in its parts
+	keys      *schema.Keys       // that a creation ends with; nil where it ends with something else
 	scope     *schema.Scope      // all that the statements touch, or nil where that is not known
 	reprinted bool               // it differs from the blueprint only in how PostgreSQL prints it
 }

@@ -9,16 +9,31 @@ import (
 )
 
 // queue is the targets of a wave that are still to be done in a database. Other
-// runs may be at work on the same ones. The first time that one is met, the rest
-// is put in another order, so that two runs do not go side by side down the same
-// list; and what the others have done is looked up for all that is left at once,
-// and not found out target by target.
+// runs may be at work on the same ones. When one is met, what the others have done
+// is looked up for all that is left at once, and not found out target by target;
+// and the rest is put in another order, so that two runs do not go side by side
+// down the same list.
 type queue struct {
 	mu     sync.Mutex
 	items  []item
-	met    bool      // another run has been met
+	met    int       // how often another run has been met, between readings of the records
 	looked time.Time // when the records were last read
 }
+
+// turn puts the rest in another order. Two runs do best where one comes from the end:
+// a toss says which, and says it anew where both do the same. Where that does not part
+// them, they are more than two, and any order is as good as another.
+func (q *queue) turn() {
+	q.met++
+	switch {
+	case q.met <= tosses && rand.N(2) == 0:
+		slices.Reverse(q.items)
+	case q.met == tosses+1:
+		rand.Shuffle(len(q.items), func(i, j int) { q.items[i], q.items[j] = q.items[j], q.items[i] })
+	}
+}
+
+const tosses = 3
 
 // lookAgain is the least time between two readings of the records.
 const lookAgain = 200 * time.Millisecond
@@ -46,14 +61,11 @@ func (q *queue) back(it item) {
 func (q *queue) left(now time.Time) []item {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !q.met {
-		q.met = true
-		rand.Shuffle(len(q.items), func(i, j int) { q.items[i], q.items[j] = q.items[j], q.items[i] })
-	}
 	if len(q.items) == 0 || now.Sub(q.looked) < lookAgain {
 		return nil
 	}
 	q.looked = now
+	q.turn()
 	return slices.Clone(q.items)
 }
 

@@ -157,7 +157,7 @@ func flywayTable(table string) []Statement {
 
 // Creation returns what makes a new schema.
 func (c *Compiled) Creation(b *Blueprint) *Transition {
-	out := &Transition{Statements: c.Statements(), Lines: c.Lines}
+	out := &Transition{Statements: c.Statements(), Lines: c.Lines, Keys: c.Keys}
 	runs := b.initial()
 	for i, f := range c.Files {
 		r := runs[i]

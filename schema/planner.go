@@ -18,6 +18,7 @@ type Compiled struct {
 	Lines       []Line      `json:"lines"`
 	Shared      []string    `json:"shared"` // the shared schemas that it may refer to
 
+	Keys    *Keys          `json:"keys,omitempty"`    // the foreign keys at the end of Create; nil where there is more to the end
 	Files   []CompiledFile `json:"files,omitempty"`   // the migrations among the statements
 	History *Line          `json:"history,omitempty"` // Flyway's table, where that is kept: it is in neither Create nor Lines
 
@@ -39,6 +40,7 @@ type Transition struct {
 	To         Fingerprint
 	Lines      []Line       // what To is the fingerprint of
 	Scope      *Scope       // nil where not only relations are touched, or that is not known
+	Keys       *Keys        // of the creation of a schema; see Compiled
 	Unplanned  []Difference // what nothing that we know of would mend
 	Kept       []Difference // what atlas.hcl's diff policy leaves as it is
 	Unmanaged  []Line       // objects that no blueprint ever made
@@ -96,7 +98,8 @@ func (p *Planner) Compile(ctx context.Context, b *Blueprint) (*Compiled, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := bench.run(ctx, bench.Schema, statements); err != nil {
+	keys, err := bench.runWithKeys(ctx, statements)
+	if err != nil {
 		return nil, bench.said(fmt.Errorf("the definition of %s does not work: %w", nameOf(b), err))
 	}
 	completed, err := p.complete(ctx, bench, b)
@@ -111,6 +114,9 @@ func (p *Planner) Compile(ctx context.Context, b *Blueprint) (*Compiled, error) 
 	c := &Compiled{
 		Digest: b.Digest, Schema: b.Schema,
 		Create: mapStatements(statements, func(sql string) string { return templateOf(sql, bench) }),
+	}
+	if len(completed)+len(settled) == 0 && !b.Versioned() {
+		c.Keys = keys
 	}
 	if err := bench.migrate(ctx, b, c); err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -35,6 +36,8 @@ func (db *DB) applyStep(ctx context.Context, w reconcile.Work) error {
 		return db.applyParts(ctx, w, parts)
 	case w.At != "":
 		w.Scope = nil
+	case db.citus.found:
+		w.Keys = nil // it has its own ways with foreign keys
 	}
 	_, err := db.applyInside(ctx, portion{Work: w, statements: w.Statements, run: true, want: w.To, base: &w.Base})
 	return err
@@ -142,6 +145,7 @@ func (db *DB) notConverged(ctx context.Context, p portion) error {
 		return moved
 	}
 	e := &reconcile.NotConvergedError{Key: p.key(db), Want: p.want}
+	p.Keys = nil
 	t := newTransaction(db, p)
 	t.batch.Queue("SELECT set_config('lock_timeout', $1, true)", t.lockWithin())
 	t.runStatements()
@@ -168,7 +172,7 @@ type transaction struct {
 	batch    pgx.Batch
 	rollBack bool // in the end, instead of committing
 
-	first    int                   // the query of the batch that is the first statement of the step, if any is
+	ran      []int                 // the query of the batch that is each statement of the step
 	refusals map[int]schema.Hazard // by the query of the batch that refuses it
 }
 
@@ -220,10 +224,21 @@ func (t *transaction) runStatements() {
 		t.batch.Queue(sharding)
 	}
 	t.batch.Queue("SET LOCAL search_path = " + schema.QuoteIdent(t.Target.Schema) + ", public")
-	t.first = t.batch.Len()
-	for _, s := range t.statements {
+	for i, s := range t.statements {
+		if t.Keys != nil && i == len(t.statements)-t.Keys.Count {
+			t.lookAhead()
+		}
+		t.ran = append(t.ran, t.batch.Len())
 		t.batch.Queue(executed(s, &t.Work))
 	}
+}
+
+// lookAhead makes sure of all but the foreign keys that come last, before they take
+// their locks. What is left to do then is to make sure of what they have added.
+func (t *transaction) lookAhead() {
+	t.Scope = &t.Keys.Scope
+	relations, catalogs, _ := t.scope()
+	t.batch.Queue("SELECT "+t.db.functions.name("ahead")+"($1, $2, $3, $4, $5)", t.Target.Schema, structureKinds, t.Keys.Before.String(), relations, catalogs)
 }
 
 // executed returns a statement as it is sent. The verifier of a password is in
@@ -239,10 +254,11 @@ func executed(s schema.Statement, w *reconcile.Work) string {
 // statement returns the text of the step's statement that is the query of the
 // batch, if one is.
 func (t *transaction) statement(query int) (sql string, ok bool) {
-	if i := query - t.first; t.first > 0 && i >= 0 && i < len(t.statements) {
-		return t.statements[i].For(t.Target.Schema), true
+	i, ok := slices.BinarySearch(t.ran, query)
+	if !ok {
+		return "", false
 	}
-	return "", false
+	return t.statements[i].For(t.Target.Schema), true
 }
 
 // leave records the target, makes sure of the result and completes the record
@@ -267,7 +283,7 @@ func (t *transaction) leave(result *string) {
 		}
 	}
 	relations, catalogs, kinds := t.scope()
-	args := append(betweenArgs(t.Run, r, t.Step, t.done, ""), relations, catalogs, kinds, structureKinds, want, t.Base, statements, reverse)
+	args := append(betweenArgs(t.Run, r, t.Step, t.done, ""), relations, catalogs, kinds, structureKinds, want, t.Work.To, t.Base, statements, reverse)
 	t.batch.Queue("SELECT "+t.db.functions.name("leave")+"("+places(len(args))+")", args...).QueryRow(func(row pgx.Row) error { return row.Scan(result) })
 }
 

@@ -6,8 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
+
+	"tenantry/schema"
 )
 
 // Many processes may want the control schema at once: it is made once, and
@@ -84,5 +87,40 @@ func TestRecordsOfEveryOlderControlSchemaAreRead(t *testing.T) {
 		if _, err := db.Observe(ctx, many, true); err != nil {
 			t.Errorf("version %d: %v", version+1, err)
 		}
+	}
+}
+
+// Lines are the same whoever is asked for them: the query for many schemas, the
+// function of the control schema, and again the query once somebody has dropped
+// that.
+func TestLinesComeWithAndWithoutTheControlSchema(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	db, conn := newDB(t)
+	exec := func(sql string) {
+		t.Helper()
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lines := func() (out []schema.Line) {
+		t.Helper()
+		out, err := db.Lines(ctx, "app")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	exec("CREATE SCHEMA app; CREATE TABLE app.t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a text DEFAULT 'x'); CREATE VIEW app.v AS SELECT id FROM app.t")
+	queried := lines()
+	if err := db.Prepare(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(queried, lines()); diff != "" {
+		t.Errorf("the function says otherwise:\n%s", diff)
+	}
+	exec("DROP SCHEMA tenantry CASCADE")
+	if diff := cmp.Diff(queried, lines()); diff != "" {
+		t.Errorf("after the function has gone:\n%s", diff)
 	}
 }

@@ -25,6 +25,7 @@ import (
 //	follow_… takes the lock again, and makes sure that nobody else was there meanwhile
 //	file_…   does so and records a file of a versioned directory
 //	refuse_… refuses where what a statement would destroy holds data
+//	ahead_…  makes sure of all but what the statements that follow add to some relations
 //	leave_…  makes sure that it is what was proven, and records it
 
 // A refusal is the SQLSTATE that a function refuses with.
@@ -43,7 +44,7 @@ type functions struct {
 }
 
 func functionsFor(version int) functions {
-	text := strings.Join([]string{linesFunction("tenantry.lines_@", version), weighFunction, lookFunction, hashFunction, enterFunction, refuseFunction, leaveFunction, followFunction, fileFunction, unmovedFunction}, ";\n")
+	text := strings.Join([]string{linesFunction("tenantry.lines_@", version), weighFunction, lookFunction, hashFunction, enterFunction, refuseFunction, aheadFunction, leaveFunction, followFunction, fileFunction, unmovedFunction}, ";\n")
 	sum := sha256.Sum256([]byte(text))
 	return functions{suffix: hex.EncodeToString(sum[:4]), text: text}
 }
@@ -250,10 +251,16 @@ BEGIN
 		known_token := seen.o_token;
 	END IF;
 	IF some_relations IS NOT NULL THEN
-		SELECT * INTO weight FROM tenantry.weigh_@(one_schema, some_relations, some_catalogs);
-		PERFORM set_config('tenantry.rest', (split_part(known_token, '/', 1)::numeric - weight.o_hash) || '/' || (split_part(known_token, '/', 2)::bigint - weight.o_rows), true);
+		` + keepRest("known_token", "one_schema") + `
 	END IF;
 END$enter$`
+
+// keepRest keeps a schema's token without what the relations that are touched add to
+// it, for leaveFunction.
+func keepRest(token, name string) string {
+	return `SELECT * INTO weight FROM tenantry.weigh_@(` + name + `, some_relations, some_catalogs);
+		PERFORM set_config('tenantry.rest', (split_part(` + token + `, '/', 1)::numeric - weight.o_hash) || '/' || (split_part(` + token + `, '/', 2)::bigint - weight.o_rows), true);`
+}
 
 // takeLocks is how a function begins a target's transaction: with the locks of its
 // schemas, which are arguments, and lock_within for all locks that are waited for.
@@ -277,13 +284,34 @@ BEGIN
 	END IF;
 END$refuse$`
 
+// aheadFunction makes sure that a schema which the transaction has made is what was
+// proven, before statements that only add something to some relations. Where event
+// triggers are, nobody knows what those statements do: then it does nothing, and
+// leaveFunction looks at everything.
+var aheadFunction = `CREATE OR REPLACE FUNCTION tenantry.ahead_@(one_schema text, kinds text[], want text, some_relations text[], some_catalogs text[])
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan AS $ahead$
+DECLARE
+	seen record;
+	weight record;
+BEGIN
+	IF EXISTS (SELECT FROM pg_event_trigger t WHERE t.evtenabled <> 'D') THEN
+		RETURN;
+	END IF;
+	SELECT * INTO seen FROM tenantry.look_@(one_schema, kinds, '');
+	IF (` + fingerprintText("seen.o_structure", "seen.o_objects") + `) <> want THEN
+		RAISE EXCEPTION 'it is not what was proven' USING ERRCODE = '` + refusedNotConverged + `';
+	END IF;
+	` + keepRest("seen.o_token", "one_schema") + `
+END$ahead$`
+
 // leaveFunction makes sure that the target is what was proven, records it with
 // what was done, and returns its fingerprint. The record is as upsertTarget has it;
 // what comes out is filled in. want is the fingerprint that it must have; "" accepts
 // whatever it is, as a place between the old and the new. Where only some relations
 // were touched, want is the hash of their lines, and the fingerprint is then the
-// record's.
-var leaveFunction = `CREATE OR REPLACE FUNCTION tenantry.leave_@(` + recordTypes + `, ` + betweenTypes + `, some_relations text[], some_catalogs text[], some_kinds text[], kinds text[], want text,
+// record's, which is goal; but where nobody has kept the rest of the token, all is
+// looked at.
+var leaveFunction = `CREATE OR REPLACE FUNCTION tenantry.leave_@(` + recordTypes + `, ` + betweenTypes + `, some_relations text[], some_catalogs text[], some_kinds text[], kinds text[], want text, goal text,
 	given_base text, given_statements text[], given_reverse text[])
 RETURNS text LANGUAGE plpgsql SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan AS $leave$
 DECLARE
@@ -291,6 +319,10 @@ DECLARE
 	fingerprint text;
 	rest text := current_setting('tenantry.rest', true);
 BEGIN
+	IF some_relations IS NOT NULL AND coalesce(rest, '') = '' THEN
+		some_relations := NULL;
+		want := goal;
+	END IF;
 	IF some_relations IS NULL THEN
 		SELECT o_structure, o_objects, o_token INTO r_structure, r_objects, r_token FROM tenantry.look_@(r_schema, kinds, '');
 		fingerprint := ` + fingerprintText("r_structure", "r_objects") + `;

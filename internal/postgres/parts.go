@@ -100,7 +100,7 @@ func (db *DB) overtaken(ctx context.Context, w reconcile.Work, stale error) erro
 
 // applyParts applies the parts that are not done.
 func (db *DB) applyParts(ctx context.Context, w reconcile.Work, parts [][]schema.Statement) error {
-	w.Scope, w.Token = nil, "" // what it is now is looked at
+	w.Scope, w.Keys, w.Token = nil, nil, "" // what it is now is looked at
 	did, moved := false, 0
 	for {
 		called := w.Target.Schema

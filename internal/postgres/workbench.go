@@ -86,7 +86,11 @@ func openWorkbench(ctx context.Context, config *pgx.ConnConfig) (*workbench, err
 }
 
 func beginWorkbench(ctx context.Context, pool *sql.DB) (*workbench, error) {
+	rested := pool.Stats().Idle // any of which may have been cut meanwhile
 	tx, err := pool.BeginTx(ctx, nil)
+	for ; err != nil && rested > 0 && Retryable(err); rested-- {
+		tx, err = pool.BeginTx(ctx, nil)
+	}
 	if err != nil {
 		return nil, err
 	}
