@@ -207,11 +207,11 @@ func (db *DB) linesOf(ctx context.Context, query func(pgx.Tx) (pgx.Rows, error))
 	return lines, db.wrap(err)
 }
 
-// isUndefined reports whether an error says that a function or its schema is not
-// there.
+// isUndefined reports whether an error says that a function or a table, or its
+// schema, is not there.
 func isUndefined(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code == "42883" || pg.Code == "3F000")
+	return errors.As(err, &pg) && (pg.Code == "42883" || pg.Code == "42P01" || pg.Code == "3F000")
 }
 
 // scanLine reads a row of the lines' query.
