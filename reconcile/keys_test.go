@@ -27,6 +27,10 @@ table %[1]q {
     columns     = [column.parent]
     ref_columns = [%[2]s.column.id]
   }
+  foreign_key "%[1]s_user" {
+    columns     = [column.id]
+    ref_columns = [table.users.column.id]
+  }
 }
 `, name, parent)
 }
@@ -58,6 +62,9 @@ func TestWhatANewTenantsKeysTouchIsLookedAtLast(t *testing.T) {
 		w := newWorld(t, keyed)
 		through(w)
 		newly(t, w)
+		if n := value[int](w, "SELECT count(*) FROM tenantry.blueprint WHERE compiled -> 'keys' ->> 'count' = '2'"); n != 1 { // a statement for each table
+			t.Errorf("%d blueprints end with the keys of two tables", n)
+		}
 	})
 }
 
