@@ -123,6 +123,20 @@ func (db *DB) Prepare(ctx context.Context) error {
 	return db.wrap(err)
 }
 
+// whileReady asks what the control schema must be ready for, and reports whether that
+// was so: somebody may have dropped it.
+func (db *DB) whileReady(ask func() error) (asked bool, err error) {
+	if !db.ready.Load() {
+		return false, nil
+	}
+	err = ask()
+	if refusedWith(err, "42883") || refusedWith(err, "42P01") || refusedWith(err, "3F000") { // no such function, table or schema
+		db.ready.Store(false)
+		return false, nil
+	}
+	return true, err
+}
+
 // makeReady brings the control schema up to date.
 func (db *DB) makeReady(ctx context.Context) error {
 	return pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
@@ -184,11 +198,12 @@ func records(ctx context.Context, tx pgx.Tx, schemas []string, all bool) ([]reco
 // RecordsOf implements reconcile.Database.
 func (db *DB) RecordsOf(ctx context.Context, tenants []string) (out []reconcile.Record, err error) {
 	const ofTenants = "NOT shared AND tenant = ANY ($1::text[])"
-	if db.ready.Load() { // an apply that asks is in a hurry
-		if out, err = recordsWhere(ctx, db.pool, ofTenants, tenants); !isUndefined(err) {
-			return out, db.wrap(err)
-		}
-		db.ready.Store(false)
+	asked, err := db.whileReady(func() error { // an apply that asks is in a hurry
+		out, err = recordsWhere(ctx, db.pool, ofTenants, tenants)
+		return err
+	})
+	if asked {
+		return out, db.wrap(err)
 	}
 	err = db.reading(ctx, func(tx pgx.Tx) error {
 		there, err := managed(ctx, tx)

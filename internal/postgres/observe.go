@@ -2,12 +2,10 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"tenantry/reconcile"
 	"tenantry/schema"
@@ -180,14 +178,14 @@ var structureKinds = texts(schema.StructureKinds)
 // its function is asked, whose plans a connection keeps: planning the query for
 // many schemas takes ten times longer than running it for one.
 func (db *DB) Lines(ctx context.Context, name string) (lines []schema.Line, err error) {
-	if db.ready.Load() {
+	asked, err := db.whileReady(func() error {
 		lines, err = db.linesOf(ctx, func(tx pgx.Tx) (pgx.Rows, error) {
 			return tx.Query(ctx, "SELECT NULL, l.* FROM "+db.functions.name("lines")+"($1, NULL, NULL) l", name)
 		})
-		if !isUndefined(err) {
-			return lines, err
-		}
-		db.ready.Store(false) // somebody has dropped it
+		return err
+	})
+	if asked {
+		return lines, err
 	}
 	return db.linesOf(ctx, func(tx pgx.Tx) (pgx.Rows, error) {
 		return db.catalog(ctx, tx, []string{name}, linesQuery(db.version), []string{name})
@@ -205,13 +203,6 @@ func (db *DB) linesOf(ctx context.Context, query func(pgx.Tx) (pgx.Rows, error))
 	})
 	schema.SortLines(lines)
 	return lines, db.wrap(err)
-}
-
-// isUndefined reports whether an error says that a function or a table, or its
-// schema, is not there.
-func isUndefined(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code == "42883" || pg.Code == "42P01" || pg.Code == "3F000")
 }
 
 // scanLine reads a row of the lines' query.

@@ -40,13 +40,15 @@ func (db *DB) Workbench(ctx context.Context) (schema.Workbench, error) {
 	if err := db.answers(); err != nil {
 		return nil, err
 	}
-	open := func() (*workbench, error) { return beginWorkbench(ctx, db.benches) }
+	var wb *workbench
+	var err error
 	if db.missing() {
 		config := db.config.ConnConfig.Copy()
 		config.Database = maintenance
-		open = func() (*workbench, error) { return openWorkbench(ctx, config) }
+		wb, err = openWorkbench(ctx, config)
+	} else {
+		wb, err = beginWorkbench(ctx, db.benches)
 	}
-	wb, err := open()
 	if err != nil {
 		return nil, db.wrap(err)
 	}
