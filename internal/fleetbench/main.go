@@ -54,6 +54,7 @@ func run(ctx context.Context) (err error) {
 	signUps := flag.Int("signups", 0, "measure so many sign-ups to a reconcile serve, on fleets of the product in this folder, and nothing else")
 	databases := flag.Int("databases", 0, "measure fleets over so many databases, with -tenants in each, and nothing else")
 	processes := flag.Int("processes", 0, "measure so many processes at work on one fleet, and nothing else")
+	files := flag.Int("files", 0, "measure so many pending files of each tenant, and nothing else")
 	flag.Parse()
 	b := &bench{server: *url, tables: *tables, connections: *connections, latency: *latency}
 	if b.dir, err = os.MkdirTemp("", "fleetbench-"); err != nil {
@@ -88,6 +89,9 @@ func run(ctx context.Context) (err error) {
 		}
 		if *databases > 0 {
 			scenario = func(ctx context.Context, size int) error { return b.several(ctx, *databases, size) }
+		}
+		if *files > 0 {
+			scenario = func(ctx context.Context, size int) error { return b.pendingFiles(ctx, size, *files) }
 		}
 		if *processes > 0 {
 			scenario = func(ctx context.Context, size int) error { return b.processes(ctx, *processes, size) }

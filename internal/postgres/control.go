@@ -151,11 +151,11 @@ func (db *DB) makeReady(ctx context.Context) error {
 // prepared returns the version of the control schema, 0 where there is none, and
 // whether the functions that an apply needs are there.
 func (db *DB) prepared(ctx context.Context, tx pgx.Tx) (version int, functions bool, err error) {
-	exists, err := managed(ctx, tx)
+	exists, functions, err := db.managed(ctx, tx)
 	if err != nil || !exists {
 		return 0, false, err
 	}
-	err = tx.QueryRow(ctx, "SELECT version, to_regproc($1) IS NOT NULL FROM tenantry.version", db.functions.name("leave")).Scan(&version, &functions)
+	err = tx.QueryRow(ctx, "SELECT version FROM tenantry.version").Scan(&version)
 	return version, functions, err
 }
 
@@ -206,7 +206,7 @@ func (db *DB) RecordsOf(ctx context.Context, tenants []string) (out []reconcile.
 		return out, db.wrap(err)
 	}
 	err = db.reading(ctx, func(tx pgx.Tx) error {
-		there, err := managed(ctx, tx)
+		there, _, err := db.managed(ctx, tx)
 		if err != nil || !there {
 			return err
 		}

@@ -47,7 +47,7 @@ type DB struct {
 	version    int  // server_version_num; 0 before Connect
 	identity   atomic.Pointer[string]
 	functions  functions
-	ready      atomic.Bool // the control schema is, and its functions are there
+	ready      atomic.Bool // the functions of the control schema are known to be there
 }
 
 // oldest is the lowest server_version_num that is supported.

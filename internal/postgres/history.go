@@ -48,7 +48,7 @@ func (db *DB) Changes(ctx context.Context, tenant string, limit int) (out []reco
 // no past.
 func (db *DB) past(ctx context.Context, f func(pgx.Tx) error) error {
 	return db.wrap(db.reading(ctx, func(tx pgx.Tx) error {
-		if exists, err := managed(ctx, tx); err != nil || !exists {
+		if exists, _, err := db.managed(ctx, tx); err != nil || !exists {
 			return err
 		}
 		return f(tx)

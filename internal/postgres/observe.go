@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -22,9 +23,11 @@ func (db *DB) Observe(ctx context.Context, schemas []string, all bool) (*reconci
 	}
 	err := db.reading(ctx, func(tx pgx.Tx) error {
 		var err error
-		if out.Managed, err = managed(ctx, tx); err != nil {
+		functions := false
+		if out.Managed, functions, err = db.managed(ctx, tx); err != nil {
 			return err
 		}
+		db.ready.Store(functions)
 		if out.Managed {
 			if out.Records, err = records(ctx, tx, schemas, all); err != nil {
 				return err
@@ -70,6 +73,9 @@ func (db *DB) observe(ctx context.Context, tx pgx.Tx, schemas []string, all bool
 			}
 		}
 	}
+	if db.ready.Load() && len(asked) <= fewLooks {
+		return db.lookAtEach(ctx, tx, asked, recorded, out)
+	}
 	tokens, err := db.tokens(ctx, tx, asked)
 	if err != nil {
 		return err
@@ -96,6 +102,38 @@ func (db *DB) observe(ctx context.Context, tx pgx.Tx, schemas []string, all bool
 		out.Live[name] = reconcile.Live{Fingerprint: f, Token: tokens[name]}
 	}
 	return nil
+}
+
+// fewLooks is how many schemas the control schema's function is asked about one by
+// one. For more, planning the queries for many schemas costs less.
+const fewLooks = 8
+
+// lookAtEach observes schemas by the function of the control schema, whose parts are
+// planned when they are needed: the fingerprint where the token has moved.
+func (db *DB) lookAtEach(ctx context.Context, tx pgx.Tx, asked []string, recorded map[string]reconcile.Record, out *reconcile.Observed) error {
+	if len(asked) == 0 {
+		return nil
+	}
+	known := make([]string, len(asked))
+	for i, name := range asked {
+		known[i] = recorded[name].Token
+	}
+	rows, err := tx.Query(ctx, "SELECT u.name, l.o_structure, l.o_objects, l.o_token FROM unnest($1::text[], $2::text[]) u (name, known) CROSS JOIN LATERAL "+db.functions.name("look")+"(u.name, $3, u.known) l",
+		asked, known, structureKinds)
+	if err != nil {
+		return err
+	}
+	var name, token string
+	var structure, objects *string
+	_, err = pgx.ForEachRow(rows, []any{&name, &structure, &objects, &token}, func() error {
+		live := reconcile.Live{Fingerprint: recorded[name].Fingerprint, Token: token}
+		if structure != nil {
+			live.Fingerprint = schema.Fingerprint{Structure: *structure, Objects: *objects}
+		}
+		out.Live[name] = live
+		return nil
+	})
+	return err
 }
 
 // readable makes sure that the role may use every schema that exists. Without
@@ -210,10 +248,16 @@ func scanLine(row pgx.CollectableRow) (l schema.Line, err error) {
 	return l, row.Scan(nil, &l.Kind, &l.Table, &l.Name, &l.Definition)
 }
 
-// managed reports whether the control schema exists. It asks the catalog and not
-// to_regclass, which may answer from before a lock was waited for.
-func managed(ctx context.Context, tx pgx.Tx) (exists bool, err error) {
-	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = 'tenantry' AND c.relname = 'target')`).Scan(&exists)
-	return exists, err
+// managed reports whether the control schema exists, and whether the role may ask the
+// functions that this reconcile has there. It asks the catalog and not to_regclass,
+// which may answer from before a lock was waited for.
+func (db *DB) managed(ctx context.Context, tx pgx.Tx) (exists, functions bool, err error) {
+	_, leave, _ := strings.Cut(db.functions.name("leave"), ".")
+	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = 'target'),
+			has_schema_privilege(n.oid, 'USAGE') AND EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = n.oid AND p.proname = $1 AND has_function_privilege(p.oid, 'EXECUTE'))
+		FROM pg_namespace n WHERE n.nspname = 'tenantry'`, leave).Scan(&exists, &functions)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, false, nil
+	}
+	return exists, functions, err
 }

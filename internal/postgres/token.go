@@ -144,7 +144,9 @@ func (p tokenPart) hash(i int) string {
 }
 
 // weighFunction returns a row (hash, rows): what a schema's catalog rows come to,
-// or those of some relations in some catalogs; null is all.
+// or those of some relations in some catalogs; null is all. All is one statement, for
+// whoever asks for it has often no plan yet, and planning a statement costs more than a
+// branch of one; some are as many as are asked for, for their plans are kept.
 var weighFunction = `CREATE OR REPLACE FUNCTION tenantry.weigh_@(one_schema text, some_relations text[], some_catalogs text[])
 RETURNS TABLE (o_hash numeric, o_rows bigint) ` + planKept + `AS $weigh$
 DECLARE
@@ -153,18 +155,48 @@ DECLARE
 BEGIN
 	o_hash := 0;
 	o_rows := 0;
-` + findTokenObjects + weighParts() + `	RETURN NEXT;
+` + findTokenObjects + `	IF some_relations IS NULL THEN
+		` + weighed(ofRelations) + `
+		IF these_objects IS NOT NULL THEN
+			` + weighed(ofOthers) + `
+		END IF;
+	ELSE
+` + weighCatalogs() + `	END IF;
+	RETURN NEXT;
 END$weigh$`
 
-func weighParts() string {
+// ofRelations is the parts that hardly a schema is without.
+func ofRelations(p tokenPart) bool { return !ofOthers(p) }
+
+// ofOthers is the parts of what is no relation: where there is none, they have no rows.
+func ofOthers(p tokenPart) bool {
+	return strings.Contains(p.of, "these_objects") || strings.Contains(p.of, "these_types") || strings.Contains(p.of, "these_composites")
+}
+
+// weighed is the statement that adds the rows of some parts.
+func weighed(among func(tokenPart) bool) string {
+	var all []string
+	for i, p := range tokenParts {
+		if among(p) {
+			all = append(all, "SELECT "+p.hash(i)+" AS hash "+p.of)
+		}
+	}
+	return "SELECT o_hash + coalesce(sum(p.hash), 0), o_rows + count(*) INTO o_hash, o_rows FROM (" + strings.Join(all, "\nUNION ALL ") + ") p;"
+}
+
+// weighCatalogs is the statements that add the rows of some relations, one for each part.
+func weighCatalogs() string {
 	var b strings.Builder
 	for i, p := range tokenParts {
-		fmt.Fprintf(&b, `	IF %s THEN
-		SELECT sum(%s), count(*) INTO one_hash, one_rows %s;
-		o_hash := o_hash + coalesce(one_hash, 0);
-		o_rows := o_rows + one_rows;
-	END IF;
-`, p.asked(), p.hash(i), p.of)
+		if p.catalog == "" {
+			continue
+		}
+		fmt.Fprintf(&b, `		IF %s = ANY (some_catalogs) THEN
+			SELECT sum(%s), count(*) INTO one_hash, one_rows %s;
+			o_hash := o_hash + coalesce(one_hash, 0);
+			o_rows := o_rows + one_rows;
+		END IF;
+`, literal(string(p.catalog)), p.hash(i), p.of)
 	}
 	return b.String()
 }
@@ -186,35 +218,25 @@ const findTokenObjects = `	SELECT n.oid INTO this_schema FROM pg_namespace n WHE
 		SELECT array_agg(d.objid) FILTER (WHERE d.classid = 'pg_class'::regclass), array_agg(d.objid) FILTER (WHERE d.classid = 'pg_type'::regclass),
 			array_agg(d.classid) FILTER (WHERE d.classid <> 'pg_class'::regclass), array_agg(d.objid) FILTER (WHERE d.classid <> 'pg_class'::regclass)
 		INTO these_relations, these_types, these_classes, these_objects FROM pg_depend d WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = this_schema;
-		SELECT array_agg(t.typrelid) INTO these_composites FROM pg_type t WHERE t.oid = ANY (these_types) AND t.typtype = 'c';
+		IF these_types IS NOT NULL THEN
+			SELECT array_agg(t.typrelid) INTO these_composites FROM pg_type t WHERE t.oid = ANY (these_types) AND t.typtype = 'c';
+		END IF;
 	ELSE
 		SELECT array_agg(c.oid) INTO these_relations FROM unnest(some_relations) u (name) JOIN pg_class c ON c.relname = u.name AND c.relnamespace = this_schema;
 	END IF;
 	IF some_catalogs IS NULL OR 'index relation' = ANY (some_catalogs) OR 'description' = ANY (some_catalogs) THEN
-		SELECT array_agg(i.indexrelid) INTO these_indexes FROM pg_index i WHERE i.indrelid = ANY (these_relations);
-		SELECT array_agg(k.oid) INTO these_constraints FROM pg_constraint k WHERE k.conrelid = ANY (these_relations);
+		SELECT (SELECT array_agg(i.indexrelid) FROM pg_index i WHERE i.indrelid = ANY (these_relations)),
+			(SELECT array_agg(k.oid) FROM pg_constraint k WHERE k.conrelid = ANY (these_relations))
+		INTO these_indexes, these_constraints;
 	END IF;
 `
-
-// asked is a condition: the part was asked for, and may have rows.
-func (p tokenPart) asked() string {
-	for _, objects := range []string{"these_composites", "these_types", "these_objects"} {
-		if strings.Contains(p.of, objects) {
-			return objects + " IS NOT NULL"
-		}
-	}
-	if p.catalog == "" {
-		return "some_relations IS NULL"
-	}
-	return "some_catalogs IS NULL OR " + literal(string(p.catalog)) + " = ANY (some_catalogs)"
-}
 
 // marksFunction returns rows (relation, catalog, mark) for each relation of a schema
 // and each catalog that has rows of it, and rows without either for all else. A
 // mark moves when one of the rows does, within one transaction too: a
 // row's place (ctid) does, where its version (xmin) would not.
 func marksFunction(name string) string {
-	var b strings.Builder
+	var all []string
 	for i, p := range tokenParts {
 		relation, catalog := "n.relname", string(p.catalog)
 		if catalog == "" {
@@ -225,12 +247,12 @@ func marksFunction(name string) string {
 			from = strings.Replace(p.from, "FROM rel n", "FROM (SELECT c.oid, c.ctid, c.relname::text AS relname FROM pg_class c WHERE c.oid = ANY (these_relations)) n", 1)
 		}
 		p.version = strings.ReplaceAll(p.version, ".xmin", ".ctid")
-		fmt.Fprintf(&b, "	RETURN QUERY SELECT %s, %s, sum(%s) || '/' || count(*) %s GROUP BY 1;\n", relation, literal(catalog), p.hash(i), from)
+		all = append(all, "SELECT "+relation+" AS relation, "+literal(catalog)+" AS catalog, "+p.hash(i)+" AS hash "+from)
 	}
 	return "CREATE FUNCTION " + name + "(one_schema text) RETURNS TABLE (o_relation text, o_catalog text, o_mark text) " + planKept + `AS $marks$
 DECLARE
 ` + tokenObjects + `	some_relations text[];
 	some_catalogs text[];
 BEGIN
-` + findTokenObjects + b.String() + "END$marks$"
+` + findTokenObjects + "	RETURN QUERY SELECT p.relation, p.catalog, sum(p.hash) || '/' || count(*) FROM (" + strings.Join(all, "\nUNION ALL ") + ") p GROUP BY 1, 2;\nEND$marks$"
 }
