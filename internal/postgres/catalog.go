@@ -91,8 +91,14 @@ type part struct {
 	from  string // FROM and WHERE; alias o carries nspname and path
 
 	kinds []string // the kinds that its rows can have, where kind is an expression
-	when  string   // a condition over what findObjects has found: else it has no rows for sure
+	when  string   // a condition over what the function has found: else it has no rows for sure
+	plain plainDef
 }
+
+// A plainDef is what the function prints where what it has found allows for it: most
+// schemas have nothing that the rest of the definition is about, and planning it takes
+// longer than printing all of them.
+type plainDef struct{ when, def string }
 
 const tableKinds = `o.relkind IN ('r', 'p', 'f')`
 
@@ -146,7 +152,8 @@ func parts(version int) []part {
 				(SELECT 'USING ' || quote_ident(m.amname) FROM pg_am m WHERE m.oid = o.relam AND m.amname <> 'heap'),
 				'WITH (' || array_to_string(o.reloptions || (SELECT array_agg('toast.' || x ORDER BY i) FROM pg_class t, unnest(t.reloptions) WITH ORDINALITY u (x, i) WHERE t.oid = o.reltoastrelid), ', ') || ')',
 				(SELECT 'TABLESPACE ' || quote_ident(s.spcname) FROM pg_tablespace s WHERE s.oid = o.reltablespace))`),
-			from: `FROM rel o WHERE ` + tableKinds},
+			plain: plainDef{"NOT has_special_tables", "''"},
+			from:  `FROM rel o WHERE ` + tableKinds},
 		{kind: "replica identity", when: "has_replica_identity", table: "''", name: "o.relname",
 			def: `CASE o.relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING' ELSE 'USING INDEX ' ||
 				(SELECT quote_ident(c.relname) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = o.oid AND i.indisreplident) END`,
@@ -159,7 +166,8 @@ func parts(version int) []part {
 				(SELECT 'COLLATE ' || a.attcollation::regcollation::text FROM pg_type b WHERE b.oid = a.atttypid AND b.typcollation <> a.attcollation),
 				CASE WHEN a.attgenerated <> '' THEN (SELECT 'GENERATED ALWAYS AS (' || pg_get_expr(d.adbin, d.adrelid) || ')' FROM pg_attrdef d WHERE d.adrelid = o.oid AND d.adnum = a.attnum)
 				|| CASE a.attgenerated WHEN 's' THEN ' STORED' WHEN 'v' THEN ' VIRTUAL' END END)`),
-			from: columnsOf},
+			plain: plainDef{"NOT has_special_columns", printed("format_type(a.atttypid, a.atttypmod)")},
+			from:  columnsOf},
 		{kind: "column options", when: "has_options", table: "o.relname", name: "a.attname",
 			def: `concat_ws(', ', (SELECT 'STORAGE ' || CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' WHEN 'x' THEN 'EXTENDED' END
 				FROM pg_type b WHERE b.oid = a.atttypid AND b.typstorage <> a.attstorage),

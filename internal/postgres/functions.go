@@ -73,8 +73,11 @@ DECLARE
 	these_objects oid[];
 	these_relations oid[];
 	these_types oid[];
+	these_toasts oid[];
 	type_kinds text;
 	has_tables boolean;
+	has_special_tables boolean; -- which have more to them than a name
+	has_special_columns boolean; -- and than a type
 	has_sequences boolean;
 	has_views boolean;
 	has_indexes boolean;
@@ -108,15 +111,20 @@ BEGIN
 		FROM (SELECT 'pg_class'::regclass AS classid, c.oid AS objid FROM unnest(some_relations) u (name) JOIN pg_class c ON c.relname = u.name AND c.relnamespace = this_schema) d WHERE ` + ofItself + `;
 	END IF;
 	SELECT array_agg(c.oid), bool_or(c.relkind IN ('r', 'p', 'f')), bool_or(c.relkind = 'S'), bool_or(c.relkind IN ('v', 'm')), bool_or(c.relhasindex), bool_or(c.relhastriggers),
-		bool_or(c.relhasrules), bool_or(c.relrowsecurity OR c.relforcerowsecurity), bool_or(c.relreplident <> 'd'), bool_or(c.relname = ANY (` + toolNames + `))
-	INTO these_relations, has_tables, has_sequences, has_views, has_indexes, has_triggers, has_rules, has_security, has_replica_identity, has_histories
+		bool_or(c.relhasrules), bool_or(c.relrowsecurity OR c.relforcerowsecurity), bool_or(c.relreplident <> 'd'), bool_or(c.relname = ANY (` + toolNames + `)),
+		bool_or(c.relkind IN ('p', 'f') OR c.relkind = 'r' AND (c.relpersistence <> 'p' OR c.relispartition OR c.reloptions IS NOT NULL OR c.reltablespace <> 0 OR c.relam <> ` + heap + `)),
+		array_agg(c.reltoastrelid) FILTER (WHERE c.relkind = 'r' AND c.reltoastrelid <> 0)
+	INTO these_relations, has_tables, has_sequences, has_views, has_indexes, has_triggers, has_rules, has_security, has_replica_identity, has_histories, has_special_tables, these_toasts
 	FROM unnest(these_classes, these_objects) d (classid, objid) JOIN pg_class c ON c.oid = d.objid WHERE d.classid = 'pg_class'::regclass;
 	IF has_histories THEN
 		SELECT array_agg(c.oid) INTO these_relations FROM pg_class c WHERE c.oid = ANY (these_relations) AND NOT ` + isHistory + `;
 	END IF;
-	IF some_kinds IS NULL OR some_kinds && '{not null,identity,default,column options}' THEN
-		SELECT bool_or(a.attnotnull), bool_or(a.attidentity <> ''), bool_or(a.atthasdef), bool_or(a.attcompression <> '' OR a.attoptions IS NOT NULL OR a.attstorage <> b.typstorage OR coalesce(a.attstattarget, -1) >= 0)
-		INTO has_not_null, has_identity, has_defaults, has_options
+	IF NOT has_special_tables AND (some_kinds IS NULL OR some_kinds && '{table}') THEN
+		SELECT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = ANY (these_relations)) OR EXISTS (SELECT FROM pg_class t WHERE t.oid = ANY (these_toasts) AND t.reloptions IS NOT NULL) INTO has_special_tables;
+	END IF;
+	IF some_kinds IS NULL OR some_kinds && '{column,not null,identity,default,column options}' THEN
+		SELECT bool_or(a.attnotnull), bool_or(a.attidentity <> ''), bool_or(a.atthasdef), bool_or(a.attcompression <> '' OR a.attoptions IS NOT NULL OR a.attstorage <> b.typstorage OR coalesce(a.attstattarget, -1) >= 0), coalesce(bool_or(a.attgenerated <> '' OR a.attcollation <> b.typcollation), false)
+		INTO has_not_null, has_identity, has_defaults, has_options, has_special_columns
 		FROM pg_attribute a JOIN pg_type b ON b.oid = a.atttypid WHERE a.attrelid = ANY (these_relations) AND a.attnum > 0 AND NOT a.attisdropped;
 	END IF;
 	IF has_triggers AND (some_kinds IS NULL OR some_kinds && '{trigger,object comment}') THEN -- PostgreSQL's own, of foreign keys, are not meant
@@ -145,15 +153,26 @@ func linesParts(version int) string {
 		if kinds == nil {
 			kinds = []string{p.kind}
 		}
+		query := func(p part) string { return "RETURN QUERY SELECT " + p.columns() + "\n" + p.inFunction() }
 		last := ""
 		if strings.Contains(p.columns()+p.from, printing) { // the last that the statement does is to leave search_path as it has found it
 			last = "\n		UNION ALL SELECT NULL, NULL, NULL, NULL WHERE set_config('search_path', 'pg_catalog', true) IS NULL"
 		}
-		fmt.Fprintf(&b, "	IF (some_kinds IS NULL OR some_kinds && %s) AND %s THEN\n		RETURN QUERY SELECT %s\n%s%s;\n	END IF;\n", literals(kinds), p.when, p.columns(), p.inFunction(), last)
+		statement := query(p) + last + ";\n"
+		if p.plain.when != "" {
+			plain := p
+			plain.def = p.plain.def
+			statement = "IF " + p.plain.when + " THEN\n			" + query(plain) + last + ";\n		ELSE\n			" + statement + "		END IF;\n"
+		}
+		fmt.Fprintf(&b, "	IF (some_kinds IS NULL OR some_kinds && %s) AND %s THEN\n		%s	END IF;\n", literals(kinds), p.when, statement)
 	}
 	partsText.Store(version, b.String())
 	return b.String()
 }
+
+// heap is the number of the access method that tables have by default; see
+// pg_am.dat of PostgreSQL.
+const heap = "2"
 
 var partsText sync.Map // string by server version
 
