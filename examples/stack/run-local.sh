@@ -81,4 +81,13 @@ case $answer in
 *"acme is ready"*) echo "$answer" | sed -n 's/.*<p>\(acme is ready.*\)<\/p>.*/\1/p' ;;
 *) fail "the portal says $answer" ;;
 esac
-TENANTRY_URL=$runbook TENANTRY_TOKEN_FILE=$work/token sh "$root/examples/runbook/runbook_api.sh" GET /tenants/acme
+
+# The portal knows as soon as the tenant is there, the runbook when the run that has made it ends.
+n=0
+until tenant=$(TENANTRY_URL=$runbook TENANTRY_TOKEN_FILE=$work/token sh "$root/examples/runbook/runbook_api.sh" GET /tenants/acme) &&
+	case $tenant in *'"ready":true'*) ;; *) false ;; esac do
+	n=$((n + 1))
+	[ "$n" -lt 600 ] || fail "the runbook says $tenant"
+	sleep 0.1
+done
+echo "$tenant"

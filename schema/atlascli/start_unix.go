@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"syscall"
 
@@ -42,6 +43,7 @@ func Become() {
 
 // become returns only where it fails.
 func become(path string) error {
+	runtime.LockOSThread() // who dies with a parent is a thread; it has to be the one that becomes the binary
 	// With nobody left in the group to be told apart from, the group is ours to end.
 	if err := syscall.Setpgid(0, 0); err != nil {
 		return err
