@@ -123,7 +123,7 @@ func TestPasswordIsNeverShownWhateverTheURL(t *testing.T) {
 	commands := [][]string{{}, {"-o", "json"}, {"--dry-run", "-v"}, {"status"}, {"diff", "acme"}, {"-o", "sql", "--log-format", "json"}}
 	for i, bad := range badURLs {
 		secret := newSecret()
-		for j := range 2 {
+		for j := range pgtest.Size(1, 2) {
 			p := places[(i+4*j)%len(places)]
 			args := commands[(i+j)%len(commands)]
 			t.Run(fmt.Sprintf("%s in the %s", bad, p.name), func(t *testing.T) {
@@ -171,7 +171,7 @@ func TestPasswordIsNeverShownWhateverTheFailure(t *testing.T) {
 			t.Parallel()
 			w := newSecretWorld(t)
 			w.exec(l.setup)
-			for j := range 3 {
+			for j := range pgtest.Size(2, 3) {
 				p := places[(i+2*j)%7]
 				f := newFolder(t)
 				if l.then != nil {

@@ -74,7 +74,7 @@ func TestScripts(t *testing.T) {
 func TestScriptsThroughAPooler(t *testing.T) {
 	scripts := scriptParams(t)
 	names := []string{"drift", "if_empty", "lock_timeout", "online", "shared", "together", "destructive", "history", "one_failure", "saved_plan", "waves"}
-	for _, name := range names[:pgtest.Size(6, len(names))] {
+	for _, name := range names[:pgtest.Size(4, len(names))] {
 		scripts.Files = append(scripts.Files, "testdata/script/"+name+".txtar")
 	}
 	scripts.Setup = func(env *testscript.Env) error {

@@ -24,13 +24,13 @@ type Own struct {
 }
 
 // Server starts a server for this test alone, with its own data directory. Both go when the test ends. A test that only
-// needs a database uses URL, which is much faster.
-func Server(t testing.TB) *Own {
+// needs a database uses URL, which is much faster. Settings are more of those of postgresql.conf, as name=value.
+func Server(t testing.TB, settings ...string) *Own {
 	t.Helper()
-	return serverOf(t, find(t).Dir)
+	return serverOf(t, find(t).Dir, settings...)
 }
 
-func serverOf(t testing.TB, bin string) *Own {
+func serverOf(t testing.TB, bin string, settings ...string) *Own {
 	t.Helper()
 	sweepOwn()
 	// Not t.TempDir: nobody but us may enter that, and for root the server runs as another user.
@@ -42,6 +42,10 @@ func serverOf(t testing.TB, bin string) *Own {
 		t.Fatal("pgtest: ", err)
 	}
 	o := &Own{t: t, options: options(dir, bin)}
+	for _, s := range settings {
+		name, value, _ := strings.Cut(s, "=")
+		o.options.Settings[name] = value
+	}
 	t.Cleanup(o.remove)
 	o.Start()
 	return o

@@ -27,7 +27,7 @@ func TestWhatAKilledProcessLeavesIsRemovedByTheNext(t *testing.T) {
 	}
 	dir, url := t.TempDir(), pgtest.URL(t)
 	t.Setenv("TMPDIR", dir)
-	binary := fake(t, `echo $$ > `+dir+`/pid.new; mv `+dir+`/pid.new `+dir+`/pid; sleep 1000`)
+	binary := fake(t, `echo $$ > `+dir+`/pid.new; mv `+dir+`/pid.new `+dir+`/pid; exec sleep 1000`)
 	cmd := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$")
 	cmd.Env = append(os.Environ(), victimURL+"="+url, victimBinary+"="+binary)
 	if err := cmd.Start(); err != nil {
