@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -148,12 +149,10 @@ func (a *applying) name(w *Work, t *PlannedTarget) {
 	if w.Target.State == StandingRetired {
 		w.Target.RetiredAt = a.Now()
 	}
-	w.Statements = make([]schema.Statement, len(w.Statements))
-	for i, s := range a.steps[t.Step].Statements {
-		w.Statements[i] = s.With(n)
-		if s.Named {
-			w.Scope, w.Keys = nil, nil // it touches more than some relations
-		}
+	statements := a.steps[t.Step].Statements
+	w.Statements = schema.WithNames(statements, n)
+	if slices.ContainsFunc(statements, func(s schema.Statement) bool { return s.Named }) {
+		w.Scope, w.Keys = nil, nil // it touches more than some relations
 	}
 }
 

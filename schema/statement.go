@@ -37,6 +37,19 @@ func (s Statement) With(n Names) Statement {
 	return s.mapSQL(n.marks().Replace)
 }
 
+// WithNames returns the statements with every mark but {schema} replaced by names.
+func WithNames(statements []Statement, n Names) []Statement {
+	replace := n.marks().Replace // for all of them: making it takes longer than using it
+	out := make([]Statement, len(statements))
+	for i, s := range statements {
+		if s.Named {
+			s = s.mapSQL(replace)
+		}
+		out[i] = s
+	}
+	return out
+}
+
 // Escape returns text that stands for itself in the template of a statement that
 // is Named, whatever it looks like.
 func Escape(text string) string {
@@ -60,6 +73,9 @@ const (
 // Render puts a schema's quoted name in place of each {schema} of a template.
 // A doubled {{schema}} is the text "{schema}" itself.
 func Render(template, schema string) string {
+	if !strings.Contains(template, schemaMark) { // as migrations mostly do not
+		return template
+	}
 	return strings.NewReplacer("{"+schemaMark+"}", schemaMark, schemaMark, QuoteIdent(schema)).Replace(template)
 }
 

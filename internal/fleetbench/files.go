@@ -44,7 +44,8 @@ func (b *bench) pendingFiles(ctx context.Context, n, files int) error {
 			return err
 		}
 	}
-	bare, err := b.sendFiles(ctx, relayed, n, sent)
+	// Half of the loop before and half of it after: a machine is seldom as fast as it was a minute ago.
+	first, err := b.sendFiles(ctx, relayed, 0, n/2, sent)
 	if err != nil {
 		return err
 	}
@@ -53,7 +54,12 @@ func (b *bench) pendingFiles(ctx context.Context, n, files int) error {
 	if err != nil {
 		return err
 	}
-	row("pending files", o.took, bare, fmt.Sprintf("%.1f round trips a tenant, %d MB", float64(relay.trips.Load()-before)/float64(n), o.peak>>20))
+	trips := relay.trips.Load() - before
+	second, err := b.sendFiles(ctx, relayed, n/2, n, sent)
+	if err != nil {
+		return err
+	}
+	row("pending files", o.took, first+second, fmt.Sprintf("%.1f round trips a tenant, %d MB", float64(trips)/float64(n), o.peak>>20))
 	read, err := bareRead(ctx, relayed)
 	if err != nil {
 		return err
@@ -125,10 +131,10 @@ func prepareBare(ctx context.Context, url string, n int) error {
 	return nil
 }
 
-// sendFiles is the loop.
-func (b *bench) sendFiles(ctx context.Context, url string, n int, files []string) (time.Duration, error) {
-	queue := make(chan int, n)
-	for i := range n {
+// sendFiles is the loop, for the tenants from one to another.
+func (b *bench) sendFiles(ctx context.Context, url string, from, to int, files []string) (time.Duration, error) {
+	queue := make(chan int, to-from)
+	for i := from; i < to; i++ {
 		queue <- i
 	}
 	close(queue)

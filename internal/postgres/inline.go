@@ -101,5 +101,7 @@ func inline(value any) (string, error) {
 
 // inlineText quotes a text so that no setting changes what it means.
 func inlineText(s string) string {
-	return "E'" + strings.NewReplacer(`\`, `\\`, `'`, `''`, "\x00", "").Replace(s) + "'"
+	return "E'" + quotedText.Replace(s) + "'"
 }
+
+var quotedText = strings.NewReplacer(`\`, `\\`, `'`, `''`, "\x00", "")
