@@ -92,13 +92,26 @@ type part struct {
 
 	kinds []string // the kinds that its rows can have, where kind is an expression
 	when  string   // a condition over what the function has found: else it has no rows for sure
-	plain plainDef
+	group string   // of parts that the function prints together, or passes over together
+	plain string   // SQL: the definition in a schema that has neither special tables nor special columns
 }
 
-// A plainDef is what the function prints where what it has found allows for it: most
-// schemas have nothing that the rest of the definition is about, and planning it takes
-// longer than printing all of them.
-type plainDef struct{ when, def string }
+// The groups of parts, for a function that prints a whole schema. Planning all parts
+// takes longer than printing most schemas.
+const (
+	usually    = ""
+	ofTypes    = "types"
+	asComments = "comments"
+	seldom     = "seldom"
+)
+
+// canBe returns the kinds that the part's rows can have.
+func (p part) canBe() []string {
+	if p.kinds != nil {
+		return p.kinds
+	}
+	return []string{p.kind}
+}
 
 const tableKinds = `o.relkind IN ('r', 'p', 'f')`
 
@@ -119,23 +132,23 @@ func parts(version int) []part {
 	}
 	return []part{
 		historyPart,
-		{kind: "enum", when: "type_kinds ~ 'e'", table: "''", name: "o.typname",
+		{kind: "enum", group: ofTypes, when: "type_kinds ~ 'e'", table: "''", name: "o.typname",
 			def:  `(SELECT string_agg(quote_literal(e.enumlabel), ', ' ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = o.oid)`,
 			from: `FROM typ o WHERE o.typtype = 'e'`},
-		{kind: "domain", when: "type_kinds ~ 'd'", table: "''", name: "o.typname",
+		{kind: "domain", group: ofTypes, when: "type_kinds ~ 'd'", table: "''", name: "o.typname",
 			def: printed(`concat_ws(' ', format_type(o.typbasetype, o.typtypmod),
 				(SELECT 'COLLATE ' || o.typcollation::regcollation::text FROM pg_type b WHERE b.oid = o.typbasetype AND b.typcollation <> o.typcollation),
 				'DEFAULT ' || pg_get_expr(o.typdefaultbin, 0), CASE WHEN o.typnotnull THEN 'NOT NULL' END)`),
 			from: `FROM typ o WHERE o.typtype = 'd'`},
-		{kind: "domain constraint", when: "type_kinds ~ 'd'", table: "o.typname", name: "k.conname",
+		{kind: "domain constraint", group: ofTypes, when: "type_kinds ~ 'd'", table: "o.typname", name: "k.conname",
 			def:  printed(`pg_get_constraintdef(k.oid)`),
 			from: `FROM typ o JOIN pg_constraint k ON k.contypid = o.oid AND k.contype <> 'n' WHERE o.typtype = 'd'`},
-		{kind: "composite type", when: "type_kinds ~ 'c'", table: "''", name: "o.typname",
+		{kind: "composite type", group: ofTypes, when: "type_kinds ~ 'c'", table: "''", name: "o.typname",
 			def: printed(`'(' || (SELECT string_agg(concat_ws(' ', quote_ident(a.attname), format_type(a.atttypid, a.atttypmod),
 				(SELECT 'COLLATE ' || a.attcollation::regcollation::text FROM pg_type b WHERE b.oid = a.atttypid AND b.typcollation <> a.attcollation)), ', ' ORDER BY a.attnum)
 				FROM pg_attribute a WHERE a.attrelid = o.typrelid AND a.attnum > 0 AND NOT a.attisdropped) || ')'`),
 			from: `FROM typ o JOIN pg_class c ON c.oid = o.typrelid AND c.relkind = 'c' WHERE o.typtype = 'c'`},
-		{kind: "range type", when: "type_kinds ~ 'r'", table: "''", name: "o.typname",
+		{kind: "range type", group: ofTypes, when: "type_kinds ~ 'r'", table: "''", name: "o.typname",
 			def: printed(`concat_ws(', ', 'SUBTYPE = ' || format_type(r.rngsubtype, NULL),
 				(SELECT 'SUBTYPE_OPCLASS = ' || quote_ident(nc.nspname) || '.' || quote_ident(oc.opcname) FROM pg_opclass oc JOIN pg_namespace nc ON nc.oid = oc.opcnamespace WHERE oc.oid = r.rngsubopc AND NOT oc.opcdefault),
 				(SELECT 'COLLATION = ' || r.rngcollation::regcollation::text FROM pg_type b WHERE b.oid = r.rngsubtype AND b.typcollation <> r.rngcollation),
@@ -152,13 +165,13 @@ func parts(version int) []part {
 				(SELECT 'USING ' || quote_ident(m.amname) FROM pg_am m WHERE m.oid = o.relam AND m.amname <> 'heap'),
 				'WITH (' || array_to_string(o.reloptions || (SELECT array_agg('toast.' || x ORDER BY i) FROM pg_class t, unnest(t.reloptions) WITH ORDINALITY u (x, i) WHERE t.oid = o.reltoastrelid), ', ') || ')',
 				(SELECT 'TABLESPACE ' || quote_ident(s.spcname) FROM pg_tablespace s WHERE s.oid = o.reltablespace))`),
-			plain: plainDef{"NOT has_special_tables", "''"},
+			plain: "''",
 			from:  `FROM rel o WHERE ` + tableKinds},
-		{kind: "replica identity", when: "has_replica_identity", table: "''", name: "o.relname",
+		{kind: "replica identity", group: seldom, when: "has_replica_identity", table: "''", name: "o.relname",
 			def: `CASE o.relreplident WHEN 'f' THEN 'FULL' WHEN 'n' THEN 'NOTHING' ELSE 'USING INDEX ' ||
 				(SELECT quote_ident(c.relname) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = o.oid AND i.indisreplident) END`,
 			from: `FROM rel o WHERE o.relreplident <> 'd' AND ` + tableKinds},
-		{kind: "cluster", when: "has_clustered", table: "''", name: "o.relname",
+		{kind: "cluster", group: seldom, when: "has_clustered", table: "''", name: "o.relname",
 			def:  `(SELECT quote_ident(c.relname) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = o.oid AND i.indisclustered)`,
 			from: `FROM rel o WHERE EXISTS (SELECT FROM pg_index i WHERE i.indrelid = o.oid AND i.indisclustered)`},
 		{kind: "column", when: "has_tables", table: "o.relname", name: "a.attname",
@@ -166,9 +179,9 @@ func parts(version int) []part {
 				(SELECT 'COLLATE ' || a.attcollation::regcollation::text FROM pg_type b WHERE b.oid = a.atttypid AND b.typcollation <> a.attcollation),
 				CASE WHEN a.attgenerated <> '' THEN (SELECT 'GENERATED ALWAYS AS (' || pg_get_expr(d.adbin, d.adrelid) || ')' FROM pg_attrdef d WHERE d.adrelid = o.oid AND d.adnum = a.attnum)
 				|| CASE a.attgenerated WHEN 's' THEN ' STORED' WHEN 'v' THEN ' VIRTUAL' END END)`),
-			plain: plainDef{"NOT has_special_columns", printed("format_type(a.atttypid, a.atttypmod)")},
+			plain: printed("format_type(a.atttypid, a.atttypmod)"),
 			from:  columnsOf},
-		{kind: "column options", when: "has_options", table: "o.relname", name: "a.attname",
+		{kind: "column options", group: seldom, when: "has_options", table: "o.relname", name: "a.attname",
 			def: `concat_ws(', ', (SELECT 'STORAGE ' || CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' WHEN 'x' THEN 'EXTENDED' END
 				FROM pg_type b WHERE b.oid = a.atttypid AND b.typstorage <> a.attstorage),
 				CASE a.attcompression WHEN 'p' THEN 'COMPRESSION pglz' WHEN 'l' THEN 'COMPRESSION lz4' END,
@@ -198,36 +211,36 @@ func parts(version int) []part {
 			from: `FROM rel o JOIN pg_index i ON i.indrelid = o.oid
 				JOIN pg_class c ON c.oid = i.indexrelid AND NOT c.relispartition
 				WHERE o.relkind IN ('r', 'p', 'm') AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = o.oid AND k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))`},
-		{kind: "(CASE WHEN w.objid IS NULL THEN 'sequence' ELSE 'owned sequence' END)", kinds: []string{"sequence", "owned sequence"}, when: "has_sequences", table: "''", name: "o.relname",
+		{kind: "(CASE WHEN w.objid IS NULL THEN 'sequence' ELSE 'owned sequence' END)", group: seldom, kinds: []string{"sequence", "owned sequence"}, when: "has_sequences", table: "''", name: "o.relname",
 			def: `'AS ' || format_type(s.seqtypid, NULL) || ' ' || ` + sequenceOptions + ` || coalesce(' OWNED BY ' || quote_ident(c.relname) || '.' || quote_ident(a.attname), '')`,
 			from: `FROM rel o JOIN pg_sequence s ON s.seqrelid = o.oid
 				LEFT JOIN pg_depend w ON w.classid = 'pg_class'::regclass AND w.objid = o.oid AND w.objsubid = 0 AND w.refclassid = 'pg_class'::regclass AND w.deptype = 'a' AND w.refobjsubid > 0
 				LEFT JOIN pg_class c ON c.oid = w.refobjid LEFT JOIN pg_attribute a ON a.attrelid = w.refobjid AND a.attnum = w.refobjsubid
 				WHERE o.relkind = 'S'`},
-		{kind: "(CASE o.relkind WHEN 'v' THEN 'view' ELSE 'materialized view' END)", kinds: []string{"view", "materialized view"}, when: "has_views", table: "''", name: "o.relname",
+		{kind: "(CASE o.relkind WHEN 'v' THEN 'view' ELSE 'materialized view' END)", group: seldom, kinds: []string{"view", "materialized view"}, when: "has_views", table: "''", name: "o.relname",
 			def:  printed(`coalesce('WITH (' || array_to_string(o.reloptions, ', ') || ') ', '') || 'AS ' || pg_get_viewdef(o.oid)`),
 			from: `FROM rel o WHERE o.relkind IN ('v', 'm')`},
-		{kind: "trigger", when: "these_triggers IS NOT NULL", table: "o.relname", name: "t.tgname",
+		{kind: "trigger", group: seldom, when: "these_triggers IS NOT NULL", table: "o.relname", name: "t.tgname",
 			def:  printed(`pg_get_triggerdef(t.oid, true)`) + ` || CASE t.tgenabled WHEN 'D' THEN ' DISABLED' WHEN 'R' THEN ' REPLICA' WHEN 'A' THEN ' ALWAYS' ELSE '' END`,
 			from: `FROM rel o ` + userTriggers("o") + ` WHERE t.tgparentid = 0`},
-		{kind: "rule", when: "has_rules", table: "o.relname", name: "r.rulename",
+		{kind: "rule", group: seldom, when: "has_rules", table: "o.relname", name: "r.rulename",
 			def:  printed(`pg_get_ruledef(r.oid, true)`),
 			from: `FROM rel o JOIN pg_rewrite r ON r.ev_class = o.oid AND r.rulename <> '_RETURN'`},
-		{kind: "row security", when: "has_security", table: "''", name: "o.relname",
+		{kind: "row security", group: seldom, when: "has_security", table: "''", name: "o.relname",
 			def:  `concat_ws(' ', CASE WHEN NOT o.relrowsecurity THEN 'DISABLED' END, CASE WHEN o.relforcerowsecurity THEN 'FORCE' END)`,
 			from: `FROM rel o WHERE o.relrowsecurity OR o.relforcerowsecurity`},
-		{kind: "policy", when: "has_policies", table: "o.relname", name: "p.polname",
+		{kind: "policy", group: seldom, when: "has_policies", table: "o.relname", name: "p.polname",
 			def: printed(`concat_ws(' ', CASE WHEN p.polpermissive THEN 'AS PERMISSIVE' ELSE 'AS RESTRICTIVE' END,
 				'FOR ' || CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
 				'TO ' || (SELECT string_agg(CASE WHEN r = 0 THEN 'PUBLIC' ELSE r::regrole::text END, ', ' ORDER BY r::regrole::text COLLATE "C") FROM unnest(p.polroles) r),
 				'USING (' || pg_get_expr(p.polqual, p.polrelid) || ')', 'WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')')`),
 			from: `FROM rel o JOIN pg_policy p ON p.polrelid = o.oid`},
-		{kind: "(CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END)", kinds: []string{"procedure", "aggregate", "function"}, when: "'pg_proc'::regclass = ANY (these_classes)", table: "''",
+		{kind: "(CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END)", group: seldom, kinds: []string{"procedure", "aggregate", "function"}, when: "'pg_proc'::regclass = ANY (these_classes)", table: "''",
 			name: printed(`quote_ident(p.proname) || '(' || pg_get_function_identity_arguments(p.oid) || ')'`),
 			def: printed(`CASE WHEN p.prokind = 'a' THEN (SELECT ` + aggregateDefinition + ` FROM pg_aggregate g WHERE g.aggfnoid = p.oid)
 				ELSE substr(pg_get_functiondef(p.oid), length('CREATE OR REPLACE ' || CASE p.prokind WHEN 'p' THEN 'PROCEDURE ' ELSE 'FUNCTION ' END || quote_ident(o.nspname) || '.') + 1) END`),
 			from: `FROM o JOIN pg_proc p ON p.oid = o.objid WHERE o.classid = 'pg_proc'::regclass`},
-		{kind: "statistics", when: "'pg_statistic_ext'::regclass = ANY (these_classes)", table: "''", name: "x.stxname",
+		{kind: "statistics", group: seldom, when: "'pg_statistic_ext'::regclass = ANY (these_classes)", table: "''", name: "x.stxname",
 			// Put together here, because pg_get_statisticsobjdef lists the columns in the order in which they were added.
 			def: printed(`(SELECT CASE WHEN count(*) > 0 AND x.stxkind::text[] <> ARRAY['e'] THEN '(' || string_agg(CASE k WHEN 'd' THEN 'ndistinct' WHEN 'f' THEN 'dependencies' WHEN 'm' THEN 'mcv' END, ', ' ORDER BY k) || ') ' ELSE '' END
 				FROM unnest(x.stxkind::text[]) k WHERE k <> 'e') || 'ON ' || concat_ws(', ',
@@ -236,10 +249,10 @@ func parts(version int) []part {
 				|| ' FROM ' || x.stxrelid::regclass::text`),
 			from: `FROM o JOIN pg_statistic_ext x ON x.oid = o.objid WHERE o.classid = 'pg_statistic_ext'::regclass`},
 		// Whatever else a schema can hold is at least named, so that nothing passes unseen.
-		{kind: "(i.type)", when: "some_relations IS NULL", table: "''", name: "coalesce(i.name, substr(i.identity, length(i.schema) + 2))", def: "''",
+		{kind: "(i.type)", group: seldom, when: "some_relations IS NULL", table: "''", name: "coalesce(i.name, substr(i.identity, length(i.schema) + 2))", def: "''",
 			from: `FROM o JOIN LATERAL pg_identify_object(o.classid, o.objid, 0) i ON true
 				WHERE o.classid NOT IN ('pg_class'::regclass, 'pg_type'::regclass, 'pg_proc'::regclass, 'pg_statistic_ext'::regclass, 'pg_constraint'::regclass, 'pg_default_acl'::regclass)`},
-		{kind: "type", when: "type_kinds ~ '[^edcrm]'", table: "''", name: "o.typname", def: "''", from: `FROM typ o WHERE o.typtype NOT IN ('e', 'd', 'c', 'r', 'm')`},
+		{kind: "type", group: ofTypes, when: "type_kinds ~ '[^edcrm]'", table: "''", name: "o.typname", def: "''", from: `FROM typ o WHERE o.typtype NOT IN ('e', 'd', 'c', 'r', 'm')`},
 		// Comments: the name is what follows COMMENT ON, the definition what follows IS.
 		comment("has_comments AND some_relations IS NULL", "'comment'", "'SCHEMA'", `SELECT 'pg_namespace'::regclass AS classid, o.oid AS objid, 0 AS sub, '' AS owner, '' AS ident, o.* FROM ns o`),
 		comment("has_comments", relationComment, "CASE o.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE' WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END",
@@ -291,7 +304,7 @@ const sequenceOptions = `format('START WITH %s INCREMENT BY %s MINVALUE %s MAXVA
 // and word (what follows COMMENT ON) are expressions over its rows.
 func comment(when, kind, word, objects string) part {
 	return part{
-		kinds: []string{"comment", "object comment"}, when: when,
+		kinds: []string{"comment", "object comment"}, when: when, group: asComments,
 		kind: "(" + kind + ")", table: "o.owner", name: "rtrim(" + word + " || ' ' || o.ident)", def: "quote_literal(d.description)",
 		from: `FROM (` + objects + `) o JOIN pg_description d
 			ON d.objoid = o.objid AND d.classoid = o.classid AND d.objsubid = o.sub`,

@@ -131,9 +131,9 @@ BEGIN
 		SELECT array_agg(t.oid) INTO these_triggers FROM unnest(these_relations) o (oid) ` + nearTriggers("o") + `;
 	END IF;
 	IF some_kinds IS NULL OR some_kinds && '{cluster,policy,comment,object comment}' THEN
-		SELECT array_agg(i.indexrelid), coalesce(bool_or(i.indisclustered), false) INTO these_indexes, has_clustered FROM pg_index i WHERE i.indrelid = ANY (these_relations);
-		SELECT array_agg(k.oid) INTO these_constraints FROM pg_constraint k WHERE k.conrelid = ANY (these_relations);
-		SELECT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = ANY (these_relations)) INTO has_policies;
+		SELECT array_agg(i.indexrelid), coalesce(bool_or(i.indisclustered), false), (SELECT array_agg(k.oid) FROM pg_constraint k WHERE k.conrelid = ANY (these_relations)),
+			EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = ANY (these_relations))
+		INTO these_indexes, has_clustered, these_constraints, has_policies FROM pg_index i WHERE i.indrelid = ANY (these_relations);
 		SELECT bool_or(d.objsubid = 0), bool_or(d.objsubid > 0), bool_or(d.objoid = ANY (these_indexes)), bool_or(d.objoid = ANY (these_constraints)), bool_or(d.objoid = ANY (these_triggers))
 		INTO has_comments, has_column_comments, has_index_comments, has_constraint_comments, has_trigger_comments
 		FROM pg_description d WHERE d.objoid = ANY (this_schema || these_objects || these_indexes || these_constraints || these_triggers);
@@ -141,33 +141,66 @@ BEGIN
 ` + linesParts(version) + `END$lines$`
 }
 
-// linesParts is the parts of linesFunction. They are put together once: every
-// workbench needs them.
+// linesParts is the parts of linesFunction: of a whole schema what hardly one is
+// without in one statement, and the others where there are such; of some kinds each in a
+// statement of its own. A condition is one more thing that the server plans and keeps,
+// and each that it keeps is looked at whenever anybody changes a table: so those of parts
+// that few schemas have are behind one that most do not get past. The text is put
+// together once: every workbench needs it.
 func linesParts(version int) string {
 	if text, ok := partsText.Load(version); ok {
 		return text.(string)
 	}
+	all := parts(version)
 	var b strings.Builder
-	for _, p := range parts(version) {
-		kinds := p.kinds
-		if kinds == nil {
-			kinds = []string{p.kind}
+	b.WriteString("	IF some_kinds IS NULL THEN\n		IF has_special_tables OR has_special_columns THEN\n" + usual(all, false) + "		ELSE\n" + usual(all, true) + "		END IF;\n	END IF;\n")
+	for _, group := range []struct{ what, when string }{
+		{usually, "some_kinds IS NOT NULL"},
+		{ofTypes, "some_kinds IS NOT NULL OR these_types IS NOT NULL"},
+		{asComments, "some_kinds IS NOT NULL OR has_comments OR has_column_comments OR has_policies"},
+		{seldom, "some_kinds IS NOT NULL OR has_sequences OR has_views OR these_triggers IS NOT NULL OR has_rules OR has_security OR has_replica_identity OR has_histories OR has_options OR has_clustered OR has_policies" +
+			" OR EXISTS (SELECT FROM unnest(these_classes) c WHERE c NOT IN ('pg_class'::regclass, 'pg_type'::regclass))"},
+	} {
+		b.WriteString("	IF " + group.when + " THEN\n")
+		for _, p := range all {
+			if p.group == group.what {
+				fmt.Fprintf(&b, "		IF (some_kinds IS NULL OR some_kinds && %s) AND %s THEN\n%s		END IF;\n", literals(p.canBe()), p.when, returned(p))
+			}
 		}
-		query := func(p part) string { return "RETURN QUERY SELECT " + p.columns() + "\n" + p.inFunction() }
-		last := ""
-		if strings.Contains(p.columns()+p.from, printing) { // the last that the statement does is to leave search_path as it has found it
-			last = "\n		UNION ALL SELECT NULL, NULL, NULL, NULL WHERE set_config('search_path', 'pg_catalog', true) IS NULL"
-		}
-		statement := query(p) + last + ";\n"
-		if p.plain.when != "" {
-			plain := p
-			plain.def = p.plain.def
-			statement = "IF " + p.plain.when + " THEN\n			" + query(plain) + last + ";\n		ELSE\n			" + statement + "		END IF;\n"
-		}
-		fmt.Fprintf(&b, "	IF (some_kinds IS NULL OR some_kinds && %s) AND %s THEN\n		%s	END IF;\n", literals(kinds), p.when, statement)
+		b.WriteString("	END IF;\n")
 	}
 	partsText.Store(version, b.String())
 	return b.String()
+}
+
+// usual is the statement that prints what hardly a schema is without.
+func usual(all []part, plain bool) string {
+	var some []part
+	for _, p := range all {
+		if p.group != usually {
+			continue
+		}
+		if plain && p.plain != "" {
+			p.def = p.plain
+		}
+		some = append(some, p)
+	}
+	return returned(some...)
+}
+
+// returned is the statement that prints parts. The last that it does is to leave
+// search_path as it has found it.
+func returned(parts ...part) string {
+	var all []string
+	printed := false
+	for _, p := range parts {
+		printed = printed || strings.Contains(p.columns()+p.from, printing)
+		all = append(all, "SELECT "+p.columns()+"\n"+p.inFunction())
+	}
+	if printed {
+		all = append(all, "SELECT NULL, NULL, NULL, NULL WHERE set_config('search_path', 'pg_catalog', true) IS NULL")
+	}
+	return "			RETURN QUERY " + strings.Join(all, "\n			UNION ALL ") + ";\n"
 }
 
 // heap is the number of the access method that tables have by default; see

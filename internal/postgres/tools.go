@@ -82,7 +82,7 @@ func (t tool) hasColumns(rel string) string {
 
 // historyPart is the line of a tool's table.
 var historyPart = part{
-	kind: string(schema.KindMigrationHistory), when: "has_histories", table: "''", name: "c.relname",
+	kind: string(schema.KindMigrationHistory), group: seldom, when: "has_histories", table: "''", name: "c.relname",
 	def: `(SELECT string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attname COLLATE "C")
 		FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)`,
 	from: `FROM o JOIN pg_class c ON c.oid = o.objid WHERE o.classid = 'pg_class'::regclass AND c.relkind IN ('r', 'p') AND ` + isHistory,
