@@ -223,3 +223,69 @@ func TestAPartOfASchemaIsWhatItIsAmongAll(t *testing.T) {
 		}
 	}
 }
+
+// The function passes over what it finds no sign of: whatever a schema holds, and
+// it alone, it prints as the query for many does.
+func TestASchemaWithLittleInItIsPrintedAsAmongMany(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	db, conn := newDB(t)
+	if err := db.Prepare(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(ctx, "CREATE TABLE public.parent (id int); CREATE TABLE public.parts (id int) PARTITION BY RANGE (id)"); err != nil {
+		t.Fatal(err)
+	}
+	const t0 = "CREATE TABLE t (id int, name text); "
+	for i, sql := range []string{
+		"", t0, "CREATE TABLE t (id int PRIMARY KEY, name text NOT NULL DEFAULT 'x' UNIQUE, CHECK (name <> ''))", "CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY)",
+		"CREATE TABLE t (id serial)", "CREATE UNLOGGED TABLE t (id int)", "CREATE TABLE t (id int) WITH (fillfactor = 70)", "CREATE TABLE t (name text) WITH (toast.autovacuum_enabled = off)",
+		"CREATE TABLE t () INHERITS (public.parent)", "CREATE TABLE t PARTITION OF public.parts FOR VALUES FROM (1) TO (2)", "CREATE TABLE t (id int) PARTITION BY LIST (id)",
+		"CREATE TABLE t (name text COLLATE \"C\")", "CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a + 1) STORED)", t0 + "ALTER TABLE t ALTER name SET STORAGE external",
+		t0 + "ALTER TABLE t ALTER name SET (n_distinct = 5)", t0 + "CREATE INDEX i ON t (name)", t0 + "CREATE INDEX i ON t (name); ALTER TABLE t CLUSTER ON i",
+		t0 + "ALTER TABLE t REPLICA IDENTITY FULL", t0 + "ALTER TABLE t ENABLE ROW LEVEL SECURITY", t0 + "CREATE POLICY p ON t", t0 + "CREATE POLICY p ON t; COMMENT ON POLICY p ON t IS 'p'",
+		t0 + "CREATE RULE r AS ON INSERT TO t DO NOTHING", "CREATE VIEW v AS SELECT 1 AS a", "CREATE VIEW v AS SELECT 1 AS a; COMMENT ON COLUMN v.a IS 'a'", "CREATE MATERIALIZED VIEW v AS SELECT 1 AS a",
+		"CREATE MATERIALIZED VIEW v AS SELECT 1 AS a; CREATE INDEX i ON v (a)", "CREATE SEQUENCE s", "CREATE SEQUENCE s; COMMENT ON SEQUENCE s IS 's'", "CREATE TYPE e AS ENUM ('a', 'b')",
+		"CREATE DOMAIN d AS int CHECK (VALUE > 0)", "CREATE DOMAIN d AS int; COMMENT ON DOMAIN d IS 'd'", "CREATE TYPE c AS (a int)", "CREATE TYPE r AS RANGE (SUBTYPE = int)", "CREATE TYPE nothing_yet",
+		"CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; COMMENT ON FUNCTION f() IS 'f'", "CREATE PROCEDURE p() LANGUAGE sql AS ''",
+		"CREATE AGGREGATE a (int) (SFUNC = int4pl, STYPE = int)", t0 + "CREATE STATISTICS s ON id, name FROM t", "CREATE OPERATOR === (FUNCTION = int4eq, LEFTARG = int, RIGHTARG = int)", "CREATE COLLATION c FROM \"C\"",
+		t0 + "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; CREATE TRIGGER g AFTER INSERT ON t EXECUTE FUNCTION f()", t0 + "COMMENT ON TABLE t IS 't'", t0 + "COMMENT ON COLUMN t.id IS 'id'",
+		t0 + "CREATE INDEX i ON t (name); COMMENT ON INDEX i IS 'i'", "CREATE TABLE t (id int CONSTRAINT k CHECK (id > 0)); COMMENT ON CONSTRAINT k ON t IS 'k'", "COMMENT ON SCHEMA \"SCHEMA\" IS 'all of it'",
+		"CREATE TABLE flyway_schema_history (installed_rank int)", "ALTER DEFAULT PRIVILEGES IN SCHEMA \"SCHEMA\" GRANT SELECT ON TABLES TO PUBLIC",
+		"CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int REFERENCES t DEFERRABLE); ALTER TABLE u ADD CHECK (id > 1) NOT VALID",
+	} {
+		name := fmt.Sprintf("little_%d", i)
+		all := "CREATE SCHEMA " + name + "; SET LOCAL search_path = " + name + "; " + strings.ReplaceAll(sql, "SCHEMA\"", name+"\"")
+		if _, err := conn.Exec(ctx, "BEGIN; "+all+"; COMMIT"); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+		db.ready.Store(true)
+		alone, err := db.Lines(ctx, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen, err := db.Observe(ctx, []string{name}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		db.ready.Store(false)
+		among, err := db.Lines(ctx, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(among, alone); diff != "" {
+			t.Errorf("%s:\n%s", sql, diff)
+		}
+		var token string
+		if err := db.reading(ctx, func(tx pgx.Tx) error {
+			tokens, err := db.tokens(ctx, tx, []string{name})
+			token = tokens[name]
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if live := seen.Live[name]; live.Token != token || live.Fingerprint != schema.FingerprintOf(among) {
+			t.Errorf("%s: alone %+v, among many %s %s", sql, live, token, schema.FingerprintOf(among))
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
+	"tenantry/internal/pgtest"
 	"tenantry/schema"
 )
 
@@ -122,5 +123,38 @@ func TestLinesComeWithAndWithoutTheControlSchema(t *testing.T) {
 	exec("DROP SCHEMA tenantry CASCADE")
 	if diff := cmp.Diff(queried, lines()); diff != "" {
 		t.Errorf("after the function has gone:\n%s", diff)
+	}
+}
+
+// A role that may look, but not ask the functions of the control schema, sees the
+// same without them.
+func TestWhoMayNotAskTheFunctionsSeesTheSame(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	db, conn := newDB(t)
+	if err := db.Prepare(ctx); err != nil {
+		t.Fatal(err)
+	}
+	everyKind(t, conn, "t")
+	url := pgtest.Role(t, conn.Config().ConnString(), "")
+	role := pgtest.RoleName(url)
+	if _, err := conn.Exec(ctx, strings.ReplaceAll("REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA tenantry FROM PUBLIC; GRANT USAGE ON SCHEMA tenantry, t TO ROLE; GRANT SELECT ON ALL TABLES IN SCHEMA tenantry TO ROLE", "ROLE", role)); err != nil {
+		t.Fatal(err)
+	}
+	want, err := db.Observe(ctx, []string{"t"}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, err := Open(ctx, "main", url, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	got, err := reader.Observe(ctx, []string{"t"}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want.Live, got.Live); diff != "" || reader.ready.Load() {
+		t.Errorf("asked the functions: %t\n%s", reader.ready.Load(), diff)
 	}
 }
