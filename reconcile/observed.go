@@ -91,6 +91,7 @@ type Observed struct {
 	// Database is the database's own name.
 	Database string
 	History  map[string]History // what Database.Migrations has said, of schemas that it was asked about
+	Locks    int                // how many locks the server has room for, about; 0 where that is not known
 	Horizon  string             // where nothing has moved: what to keep so that the next run sees that at a glance; or ""
 }
 

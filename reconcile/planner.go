@@ -195,7 +195,7 @@ func (p *Planner) planOnce(ctx context.Context, desired *Desired, db Database) (
 	if err := d.distribute(changes); err != nil {
 		return nil, false, err
 	}
-	d.plan.notes = d.observed.Notes
+	d.plan.notes = append(d.observed.Notes, d.references()...)
 	classes := d.classify(changes)
 	if err := d.planClasses(ctx, classes); err != nil {
 		return nil, false, err

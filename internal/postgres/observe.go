@@ -36,7 +36,7 @@ func (db *DB) Observe(ctx context.Context, schemas []string, all bool) (*reconci
 		if err := db.observeCitus(ctx, tx, out); err != nil {
 			return err
 		}
-		if out.User, out.Database, err = readable(ctx, tx, schemas); err != nil {
+		if err := readable(ctx, tx, schemas, out); err != nil {
 			return err
 		}
 		return db.observe(ctx, tx, schemas, all, out)
@@ -138,15 +138,18 @@ func (db *DB) lookAtEach(ctx context.Context, tx pgx.Tx, asked []string, recorde
 
 // readable makes sure that the role may use every schema that exists. Without
 // USAGE a schema is left out of search_path in silence, and its definitions
-// would be printed differently. It returns who the role is, and in which database.
-func readable(ctx context.Context, tx pgx.Tx, schemas []string) (role, database string, err error) {
+// would be printed differently. It reads who the role is, in which database, and how
+// many locks the server has room for:
+// https://www.postgresql.org/docs/current/runtime-config-locks.html.
+func readable(ctx context.Context, tx pgx.Tx, schemas []string, out *reconcile.Observed) error {
 	var closed []string
-	err = tx.QueryRow(ctx, `SELECT current_user, current_database(), coalesce(array_agg(nspname::text ORDER BY nspname), '{}') FROM pg_namespace
-		WHERE nspname = ANY ($1::text[]) AND NOT has_schema_privilege(oid, 'USAGE')`, schemas).Scan(&role, &database, &closed)
+	err := tx.QueryRow(ctx, `SELECT current_user, current_database(), coalesce(array_agg(nspname::text ORDER BY nspname), '{}'),
+			current_setting('max_locks_per_transaction')::int * (current_setting('max_connections')::int + current_setting('max_prepared_transactions')::int)
+		FROM pg_namespace WHERE nspname = ANY ($1::text[]) AND NOT has_schema_privilege(oid, 'USAGE')`, schemas).Scan(&out.User, &out.Database, &closed, &out.Locks)
 	if err != nil || len(closed) == 0 {
-		return role, database, err
+		return err
 	}
-	return "", "", fmt.Errorf("the role %s may not read %s: GRANT USAGE ON SCHEMA %s TO %s", role, strings.Join(closed, ", "), schema.QuoteIdent(closed[0]), schema.QuoteIdent(role))
+	return fmt.Errorf("the role %s may not read %s: GRANT USAGE ON SCHEMA %s TO %s", out.User, strings.Join(closed, ", "), schema.QuoteIdent(closed[0]), schema.QuoteIdent(out.User))
 }
 
 // beginReading begins a transaction that sees one moment and changes nothing. It
