@@ -156,15 +156,14 @@ func (d *databasePlanner) checkGoal(ctx context.Context, b *schema.Blueprint, c 
 	return diags.Err()
 }
 
-// Migration notes of all blueprints, as a plan's diagnostics.
-func (d *Desired) notes() []Diagnostic {
-	var out []Diagnostic
+// Notes are what is to be said of the migrations of all blueprints that is not wrong.
+func (d *Desired) Notes() (out diag.List) {
 	seen := make(map[string]bool)
 	for _, t := range d.Targets {
 		for _, n := range t.Blueprint.Notes() {
 			if !seen[n.Message] {
 				seen[n.Message] = true
-				out = append(out, Diagnostics(diag.List{n})...)
+				out = append(out, n)
 			}
 		}
 	}

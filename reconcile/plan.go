@@ -267,6 +267,15 @@ func Diagnostics(list diag.List) []Diagnostic {
 	return out
 }
 
+// Notes is what the plan has to say as a whole: its Diagnostics as a list.
+func (p *Plan) Notes() diag.List {
+	out := make(diag.List, 0, len(p.Diagnostics))
+	for _, d := range p.Diagnostics {
+		out = append(out, diag.Diagnostic{Pos: diag.Pos{File: d.File, Line: d.Line, Column: d.Column}, Severity: d.Severity, Code: d.Code, Message: d.Message, Hint: d.Hint})
+	}
+	return out
+}
+
 // StepOf returns the step of a target, or nil where it has none.
 func (p *Plan) StepOf(t *PlannedTarget) *Step {
 	if p.stepByID == nil { // nobody has finished it

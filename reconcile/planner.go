@@ -123,7 +123,7 @@ func (p *Planner) Plan(ctx context.Context, desired *Desired) (*Plan, error) {
 		}
 	}
 	plan.keepElsewhere()
-	plan.Diagnostics = append(plan.Diagnostics, desired.notes()...)
+	plan.Diagnostics = append(plan.Diagnostics, Diagnostics(desired.Notes())...)
 	plan.guard(&desired.Policy)
 	plan.finish()
 	return plan, nil

@@ -54,10 +54,8 @@ func (a *app) carryOut(ctx context.Context, w *world, saved *reconcile.Plan) (*r
 	if err != nil {
 		return nil, err
 	}
-	if len(w.problems) > 0 {
-		plan.Diagnostics = append(plan.Diagnostics, reconcile.Diagnostics(redactedList(w.problems))...)
-		report.Diagnostics(a.stderr, redactedList(w.problems), nil, a.style())
-	}
+	plan.Diagnostics = append(plan.Diagnostics, reconcile.Diagnostics(redactedList(w.problems))...)
+	a.sayNotes(plan)
 	if saved != nil {
 		if err := a.stale(saved, plan); err != nil {
 			return nil, err
@@ -73,6 +71,16 @@ func (a *app) carryOut(ctx context.Context, w *world, saved *reconcile.Plan) (*r
 		LockTimeout: policy.LockTimeout, Limits: w.desired.Limits, Awaited: w.desired.Awaited, Wait: a.options.shardWait, MaxFailures: policy.MaxFailures, Waves: w.desired.Waves, Progress: progress.Event, Now: time.Now,
 	}
 	return applier.Apply(ctx, plan, run)
+}
+
+// sayNotes says what a plan has to say as a whole, unless that was the last said.
+func (a *app) sayNotes(plan *reconcile.Plan) {
+	var notes strings.Builder
+	report.Diagnostics(&notes, redactedList(plan.Notes()), nil, a.style())
+	if said := notes.String(); said != a.notes {
+		a.notes = said
+		io.WriteString(a.stderr, said)
+	}
 }
 
 // progress reports to stderr.

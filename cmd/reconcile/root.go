@@ -21,6 +21,7 @@ type app struct {
 	log            *slog.Logger
 	apply          string // the command line that does what a dry run shows
 	tools          tools
+	notes          string // the last that a plan had to say as a whole, for a watch
 }
 
 // options are the flags.

@@ -41,6 +41,7 @@ func (a *app) validate() error {
 		}
 	}
 	diags = append(diags, w.desired.CheckCitus()...)
+	diags = append(diags, w.desired.Notes()...)
 	if diags.HasErrors() {
 		return diags.Err()
 	}

@@ -1,16 +1,22 @@
 package report
 
 import (
+	"slices"
 	"strings"
 
 	"tenantry/internal/diag"
 	"tenantry/reconcile"
 )
 
-// mistakes begins the section of what went wrong with what is wrong in the
-// files.
+// mistakes begins the section of what went wrong with what is wrong, or to be
+// warned of, in the files.
 func (m *markdown) mistakes() section {
-	s := section{title: "Errors", head: table("Where", "What is wrong")}
+	s := section{title: "Warnings", head: table("Where", "What is wrong")}
+	isError := func(d reconcile.Diagnostic) bool { return d.Severity == diag.Error }
+	isFailure := func(b *block) bool { return b.kind == failed || b.kind == skipped }
+	if slices.ContainsFunc(m.report.Plan.Diagnostics, isError) || slices.ContainsFunc(m.blocks, isFailure) {
+		s.title = "Errors"
+	}
 	for _, d := range m.report.Plan.Diagnostics {
 		s.rows = append(s.rows, row{text: func() string { return mistake(d) }})
 	}
