@@ -102,9 +102,9 @@ func (d *Directory) flyway(diags *diag.List, m *Migration, vars map[string]strin
 			diags.Errorf(diag.Pos{File: m.pos(1).File + ".conf"}, "unsupported-setting", "%s=%s is not supported for a script", key, value)
 		}
 	}
-	text := escapeMarks(string(bytes.TrimPrefix(m.raw, []byte("\ufeff"))))
+	text := string(bytes.TrimPrefix(m.raw, []byte("\ufeff")))
 	if !replace {
-		return text
+		return escapeMarks(text)
 	}
 	return d.replacePlaceholders(diags, m, text, vars)
 }
@@ -128,36 +128,45 @@ var placeholder = regexp.MustCompile(`\$\{([^{}\n]*)\}`)
 // replacePlaceholders replaces ${…}. Those that Flyway has by itself become marks
 // where each target has its own; names are compared without case, as Flyway does.
 func (d *Directory) replacePlaceholders(diags *diag.List, m *Migration, text string, vars map[string]string) string {
-	own := map[string]string{
-		"flyway:defaultschema": nameMark, "flyway:user": userMark, "flyway:database": databaseMark,
-		"flyway:filename": slashpath.Base(m.Script), "flyway:table": d.Table,
-	}
+	marks := map[string]string{"flyway:defaultschema": nameMark, "flyway:user": userMark, "flyway:database": databaseMark}
+	own := map[string]string{"flyway:filename": slashpath.Base(m.Script), "flyway:table": d.Table}
 	var known []string
 	for _, from := range []map[string]string{d.Placeholders, vars} {
 		for k, v := range from {
-			own[strings.ToLower(k)] = escapeMarks(v)
+			own[strings.ToLower(k)] = v
+			delete(marks, strings.ToLower(k))
 			known = append(known, k)
 		}
 	}
 	slices.Sort(known)
-	var b strings.Builder
-	end := 0
+	var out strings.Builder
+	literal, end := "", 0 // what is said as it is since the last mark, and where that goes on
 	for _, at := range placeholder.FindAllStringSubmatchIndex(text, -1) {
-		b.WriteString(text[end:at[0]])
+		literal += text[end:at[0]]
 		end = at[1]
 		name := text[at[2]:at[3]]
-		value, ok := own[strings.ToLower(name)]
-		if !ok {
-			diags.Errorf(m.pos(1+strings.Count(text[:at[0]], "\n")), "unknown-placeholder", "no value is given for the placeholder ${%s}", name)
-			suggest(diags, name, known)
-			diags.Hintf("give it in placeholders of the migration block, or as a tenant's vars")
+		mark, isMark := marks[strings.ToLower(name)]
+		if !isMark {
+			value, ok := own[strings.ToLower(name)]
+			if !ok {
+				diags.Errorf(m.pos(1+strings.Count(text[:at[0]], "\n")), "unknown-placeholder", "no value is given for the placeholder ${%s}", name)
+				suggest(diags, name, known)
+				diags.Hintf("give it in placeholders of the migration block, or as a tenant's vars")
+			}
+			literal += value
+			continue
 		}
-		if qualifies := value == nameMark && strings.HasPrefix(text[end:], ".") && !strings.HasSuffix(text[:at[0]], `"`) && !strings.HasSuffix(text[:at[0]], "'"); qualifies {
-			value = identMark
+		if mark == nameMark && strings.HasPrefix(text[end:], ".") && !strings.HasSuffix(text[:at[0]], `"`) && !strings.HasSuffix(text[:at[0]], "'") {
+			mark = identMark
 		}
-		b.WriteString(value)
+		if before, ok := strings.CutSuffix(literal, "{"); ok { // or it would double the mark's
+			out.WriteString(escapeMarks(before) + braceMark + mark)
+		} else {
+			out.WriteString(escapeMarks(literal) + mark)
+		}
+		literal = ""
 	}
-	return b.String() + text[end:]
+	return out.String() + escapeMarks(literal+text[end:])
 }
 
 // placeholdersOf returns the names of the placeholders that the files use.

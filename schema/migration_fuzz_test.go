@@ -59,20 +59,20 @@ func FuzzMigrationText(f *testing.F) {
 // FuzzPlaceholders has any text as a file of Flyway's: what is no placeholder is for
 // each target what it is in the file, whatever it looks like.
 func FuzzPlaceholders(f *testing.F) {
-	for _, text := range []string{"", "${a}", "${A} ${ a}", "x ${flyway:defaultSchema}.y", `"${flyway:defaultSchema}".y`, "${flyway:user}@${flyway:database}", "{name}{{name}{{{name}}}{schema}{{schema}{user}", "${", "${}", "${a${a}}", "$a$${a}$a$", "{from_role}{role}"} {
+	for _, text := range []string{"", "${a}", "${A} ${ a}", "x ${flyway:defaultSchema}.y", `"${flyway:defaultSchema}".y`, "${flyway:user}@${flyway:database}", "{name}{{name}{{{name}}}{schema}{{schema}{user}", "${", "${}", "${a${a}}", "$a$${a}$a$", "{from_role}{role}", "${user}", "${schema}${brace}", "{${flyway:user}}", "{{${flyway:user}}}", "{${b}}", "{brace}${flyway:user}", "${a}${flyway:database}}"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		const value = "{name} 'of' {schema} {{user}"
 		var diags diag.List
-		d := &Directory{Format: FormatFlyway, Table: "flyway_schema_history", Placeholders: map[string]string{"a": value}}
+		d := &Directory{Format: FormatFlyway, Table: "flyway_schema_history", Placeholders: map[string]string{"a": value, "b": "user", "user": "me {"}}
 		m := &Migration{Script: "V1__a.sql", Directory: d}
-		got := d.replacePlaceholders(&diags, m, escapeMarks(text), nil)
+		got := d.replacePlaceholders(&diags, m, text, nil)
 		if diags.HasErrors() {
 			return
 		}
 		n := Names{Schema: "we-ird", User: "{user}", Database: "db"}
-		values := map[string]string{"${a}": value, "${flyway:user}": n.User, "${flyway:database}": n.Database, "${flyway:filename}": "V1__a.sql", "${flyway:table}": d.Table}
+		values := map[string]string{"${a}": value, "${b}": "user", "${user}": "me {", "${flyway:user}": n.User, "${flyway:database}": n.Database, "${flyway:filename}": "V1__a.sql", "${flyway:table}": d.Table}
 		have, end := Statement{SQL: got, Named: true}.With(n).SQL, 0
 		take := func(wants ...string) {
 			for _, want := range wants {

@@ -14,13 +14,14 @@ const (
 	fromMark     = "{from}"
 	roleMark     = "{role}"
 	fromRoleMark = "{from_role}"
+	braceMark    = "{brace}" // a brace that stands before a mark
 	identMark    = "{ident}" // the name where it qualifies another: quoted, so that every name works there
 )
 
 // escapeMarks doubles the braces of what only looks like a mark of Names.
 func escapeMarks(text string) string { return marksDoubled.Replace(text) }
 
-var namedMarks = []string{nameMark, identMark, userMark, databaseMark, fromMark, roleMark, fromRoleMark}
+var namedMarks = []string{nameMark, identMark, braceMark, userMark, databaseMark, fromMark, roleMark, fromRoleMark}
 
 var marksDoubled = func() *strings.Replacer {
 	var pairs []string
@@ -38,7 +39,7 @@ func (n Names) marksWith(ident string) *strings.Replacer {
 	for _, mark := range namedMarks {
 		pairs = append(pairs, "{"+mark+"}", mark)
 	}
-	pairs = append(pairs, nameMark, n.Schema, identMark, ident, userMark, n.User, databaseMark, n.Database)
+	pairs = append(pairs, nameMark, n.Schema, identMark, ident, braceMark, "{", userMark, n.User, databaseMark, n.Database)
 	for _, quoted := range [][2]string{{fromMark, n.From}, {roleMark, n.Role}, {fromRoleMark, n.FromRole}} {
 		if quoted[1] != "" {
 			pairs = append(pairs, quoted[0], QuoteIdent(quoted[1]))
