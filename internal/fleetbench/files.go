@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -37,12 +35,13 @@ func (b *bench) pendingFiles(ctx context.Context, n, files int) error {
 	if err := prepareBare(ctx, url, n); err != nil {
 		return err
 	}
-	sent := make([]string, files)
+	sent, written := make([]string, files), make(map[string]string)
 	for i := range files {
 		sent[i] = migrationFile(i + 1)
-		if err := os.WriteFile(filepath.Join(dir, "migrations", fmt.Sprintf("V%d__step.sql", i+1)), []byte(sent[i]), 0o644); err != nil {
-			return err
-		}
+		written[fmt.Sprintf("migrations/V%d__step.sql", i+1)] = sent[i]
+	}
+	if err := writeFiles(dir, written); err != nil {
+		return err
 	}
 	// Half of the loop before and half of it after: a machine is seldom as fast as it was a minute ago.
 	first, err := b.sendFiles(ctx, relayed, 0, n/2, sent)
@@ -75,24 +74,12 @@ func (b *bench) pendingFiles(ctx context.Context, n, files int) error {
 const firstFile = "CREATE TABLE members (id bigint PRIMARY KEY, name text NOT NULL);\n"
 
 func (b *bench) writeFilesWorld(dir string, n int) error {
-	var ids strings.Builder
-	for i := range n {
-		fmt.Fprintf(&ids, "  - t%05d\n", i)
-	}
 	files := map[string]string{
-		"tenants.yaml":            fmt.Sprintf("defaults: {services: [app]}\npolicy: {parallelism: %d}\ntenants:\n%s", b.connections, ids.String()),
+		"tenants.yaml":            fmt.Sprintf("defaults: {services: [app]}\npolicy: {parallelism: %d}\ntenants:\n%s", b.connections, listed(n)),
 		"atlas.hcl":               "env \"app\" {\n  migration {\n    dir    = \"file://migrations\"\n    format = flyway\n  }\n}\n",
 		"migrations/V0__init.sql": firstFile,
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "migrations"), 0o755); err != nil {
-		return err
-	}
-	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
+	return writeFiles(dir, files)
 }
 
 // migrationFile is the i-th file of a history: tables, columns, indexes, functions,

@@ -15,21 +15,32 @@ import (
 // service of so many tables, each with keys, an index, a check and a reference
 // to the shared table.
 func (b *bench) writeWorld(dir string, tenants int, extraColumn bool) error {
-	var ids strings.Builder
-	for i := range tenants {
-		fmt.Fprintf(&ids, "  - t%05d\n", i)
-	}
 	files := map[string]string{
-		"tenants.yaml": fmt.Sprintf("shared: [identity]\ndefaults: {services: [app]}\npolicy: {parallelism: %d}\ntenants:\n%s", b.connections, ids.String()),
+		"tenants.yaml": fmt.Sprintf("shared: [identity]\ndefaults: {services: [app]}\npolicy: {parallelism: %d}\ntenants:\n%s", b.connections, listed(tenants)),
 		"atlas.hcl":    "env \"identity\" {\n  src = [\"file://identity.hcl\"]\n}\nenv \"app\" {\n  src = [\"file://app.hcl\"]\n}\n",
 		"identity.hcl": identityHCL,
 		"app.hcl":      appHCL(b.tables, extraColumn),
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
+	return writeFiles(dir, files)
+}
+
+// listed is so many tenants as tenants.yaml lists them.
+func listed(tenants int) string {
+	var ids strings.Builder
+	for i := range tenants {
+		fmt.Fprintf(&ids, "  - t%05d\n", i)
 	}
+	return ids.String()
+}
+
+// writeFiles writes files into a folder, with the folders that they are in.
+func writeFiles(dir string, files map[string]string) error {
 	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 			return err
 		}
 	}

@@ -39,12 +39,12 @@ func (db *DB) Observe(ctx context.Context, schemas []string, all bool) (*reconci
 		if err := readable(ctx, tx, schemas, out); err != nil {
 			return err
 		}
-		return db.observe(ctx, tx, schemas, all, out)
+		return db.observe(ctx, tx, schemas, all, functions, out)
 	})
 	return out, db.wrap(err)
 }
 
-func (db *DB) observe(ctx context.Context, tx pgx.Tx, schemas []string, all bool, out *reconcile.Observed) error {
+func (db *DB) observe(ctx context.Context, tx pgx.Tx, schemas []string, all, functions bool, out *reconcile.Observed) error {
 	recorded := make(map[string]reconcile.Record, len(out.Records))
 	for _, r := range out.Records {
 		recorded[r.Schema] = r
@@ -73,7 +73,7 @@ func (db *DB) observe(ctx context.Context, tx pgx.Tx, schemas []string, all bool
 			}
 		}
 	}
-	if db.ready.Load() && len(asked) <= fewLooks {
+	if functions && len(asked) <= fewLooks {
 		return db.lookAtEach(ctx, tx, asked, recorded, out)
 	}
 	tokens, err := db.tokens(ctx, tx, asked)
