@@ -328,6 +328,7 @@ func (t *transaction) sendOn(ctx context.Context, conn *pgxpool.Conn) (failed in
 			return err
 		}
 	}
+	wear(conn.Conn(), t.batch.Len())
 	if err = conn.SendBatch(ctx, &t.batch).Close(); err == nil {
 		return -1, nil
 	}

@@ -86,6 +86,7 @@ func New(ctx context.Context, name, url string, connections int) (*DB, error) {
 	config.BeforeConnect = func(context.Context, *pgx.ConnConfig) error { return db.answers() }
 	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false } // prepare does
 	config.PrepareConn = db.prepare
+	config.AfterRelease = func(conn *pgx.Conn) bool { return !worn(conn) }
 	if db.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, fmt.Errorf("database %s: %w", name, err)
 	}

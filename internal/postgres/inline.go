@@ -34,6 +34,7 @@ func (t *transaction) sendInline(ctx context.Context) (failed int, err error) {
 	}
 	defer conn.Release()
 	defer t.db.rollBack(ctx, conn)
+	wear(conn.Conn(), t.batch.Len())
 	answers := conn.Conn().PgConn().Exec(ctx, text.String())
 	for answers.NextResult() {
 		if _, err := answers.ResultReader().Close(); err == nil {
