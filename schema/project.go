@@ -295,7 +295,7 @@ func allow(diags *diag.List, where string, body *hclsyntax.Body, attrs, blocks [
 
 func suggest(diags *diag.List, word string, known []string) {
 	if near := diag.Suggest(word, known); near != "" {
-		diags.Hintf("did you mean %q?", near)
+		diags.Hintf("%s", diag.DidYouMean(near))
 	} else if len(known) > 0 {
 		diags.Hintf("supported here: %s", strings.Join(known, ", "))
 	}

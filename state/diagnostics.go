@@ -105,7 +105,7 @@ func (p *problems) suggest(word string, candidates []string) bool {
 	}
 	near := diag.Suggest(word, candidates)
 	if near != "" {
-		p.hintf("did you mean %q?", near)
+		p.hintf("%s", diag.DidYouMean(near))
 	}
 	return near != ""
 }

@@ -130,6 +130,16 @@ func Suggest(word string, candidates []string) string {
 	return best
 }
 
+// didYouMean begins the hint of a word that was probably misspelt.
+const didYouMean = "did you mean "
+
+// DidYouMean returns the hint of a word where another was probably meant.
+func DidYouMean(near string) string { return fmt.Sprintf("%s%q?", didYouMean, near) }
+
+// Misspelt reports whether the diagnostic is of a word where another was probably
+// meant.
+func (d Diagnostic) Misspelt() bool { return strings.HasPrefix(d.Hint, didYouMean) }
+
 // distance is the Levenshtein distance of a and b in bytes.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
