@@ -19,16 +19,11 @@ func (b *bench) pendingFiles(ctx context.Context, n, files int) error {
 	if err := b.writeFilesWorld(dir, n); err != nil {
 		return err
 	}
-	url, drop, err := b.database(ctx, "files")
+	relay, relayed, url, drop, err := b.relayedDatabase(ctx, "files")
 	if err != nil {
 		return err
 	}
 	defer drop()
-	relay, relayed, err := startRelay(url, b.latency)
-	if err != nil {
-		return err
-	}
-	defer relay.close()
 	if _, err := b.reconcile(ctx, dir, relayed); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net"
 	"net/url"
@@ -34,6 +35,20 @@ func startRelay(server string, delay time.Duration) (*relay, string, error) {
 	u.Host = listener.Addr().String()
 	go r.serve()
 	return r, u.String(), nil
+}
+
+// relayedDatabase makes a fresh database and a relay to it. It returns the URL with
+// and without the relay, and what does away with both.
+func (b *bench) relayedDatabase(ctx context.Context, name string) (r *relay, relayed, url string, drop func(), err error) {
+	url, dropDatabase, err := b.database(ctx, name)
+	if err != nil {
+		return nil, "", "", nil, err
+	}
+	if r, relayed, err = startRelay(url, b.latency); err != nil {
+		dropDatabase()
+		return nil, "", "", nil, err
+	}
+	return r, relayed, url, func() { r.close(); dropDatabase() }, nil
 }
 
 func (r *relay) close() { r.listener.Close() }

@@ -60,16 +60,11 @@ func (b *bench) fleet(ctx context.Context, n int) error {
 	if err := b.writeWorld(dir, n, false); err != nil {
 		return err
 	}
-	url, drop, err := b.database(ctx, "fleet")
+	relay, relayed, url, drop, err := b.relayedDatabase(ctx, "fleet")
 	if err != nil {
 		return err
 	}
 	defer drop()
-	relay, relayed, err := startRelay(url, b.latency)
-	if err != nil {
-		return err
-	}
-	defer relay.close()
 	f := &fleetRun{bench: b, n: n, dir: dir, url: url, relayed: relayed, relay: relay}
 	for _, scenario := range []func(context.Context) error{f.provision, f.nothing, f.oneTenant, f.oneColumn, f.drift, f.analysed} {
 		if err := scenario(ctx); err != nil {

@@ -67,16 +67,11 @@ func (b *bench) provisionIn(ctx context.Context, databases []int, n, processes i
 	var file strings.Builder
 	fmt.Fprintf(&file, "shared: [identity]\ndefaults: {services: [app], database: d%d}\npolicy: {parallelism: %d}\ndatabases:\n", databases[0], b.connections)
 	for _, i := range databases {
-		url, drop, err := b.database(ctx, fmt.Sprint("several_", i))
+		_, relayed, _, drop, err := b.relayedDatabase(ctx, fmt.Sprint("several_", i))
 		if err != nil {
 			return 0, err
 		}
 		defer drop()
-		relay, relayed, err := startRelay(url, b.latency)
-		if err != nil {
-			return 0, err
-		}
-		defer relay.close()
 		fmt.Fprintf(&file, "  d%d: {url: '%s'}\n", i, relayed)
 	}
 	file.WriteString("tenants:\n")
