@@ -74,7 +74,7 @@ CREATE FUNCTION g() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; SELECT 2; EN
 INSERT INTO posts VALUES (1, E'it\'s; so');`}, want: "V 1", check: "SELECT title = 'a;b' FROM {schema}.posts"},
 	{rule: "settings end with the file", first: map[string]string{"V1__a.sql": "SET statement_timeout = 0;\nSELECT pg_catalog.set_config('default_tablespace', '', false);\n" + posts}, want: "V 1"},
 	{rule: "what reaches beyond the schema is refused", first: map[string]string{"V1__a.sql": "CREATE SCHEMA other;"}, wrong: "CREATE SCHEMA does not belong in a migration"},
-	{rule: "a file that does not work is told with its place, and nothing is touched", first: map[string]string{"V1__a.sql": posts, "V2__b.sql": "SELECT 1;\n\nSELECT nothing;"}, wrong: "V2__b.sql:3:1: error[migration-fails]"},
+	{rule: "a file that does not work is told with its place, and nothing is touched", first: map[string]string{"V1__a.sql": posts, "V2__b.sql": "SELECT 1;\n\nSELECT nothing;"}, wrong: "V2__b.sql:3:8: error[migration-fails]"},
 }
 
 func TestFlywayRules(t *testing.T) {

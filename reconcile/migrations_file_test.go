@@ -124,7 +124,7 @@ func TestAFileUsesTheValueThatAnotherHasAddedToAnEnum(t *testing.T) {
 		}
 	}
 	w.files(map[string]string{"V6__wrong.sql": "ALTER TYPE mood ADD VALUE 'last';\n\nSELECT nothing;"})
-	if got := w.wrong(); !strings.Contains(got, "V6__wrong.sql:3:1: error[migration-fails]") {
+	if got := w.wrong(); !strings.Contains(got, "V6__wrong.sql:3:8: error[migration-fails]") {
 		t.Errorf("it says %q", got)
 	}
 }
@@ -278,7 +278,7 @@ env "lb" {
 		t.Error("goose's index is not there")
 	}
 	for text, want := range map[string]string{
-		"-- +goose Up\nSELECT 1;\n\n-- +goose StatementBegin\nSELECT nothing;\n-- +goose StatementEnd\n": "11_c.sql:5:1: error[migration-fails]",
+		"-- +goose Up\nSELECT 1;\n\n-- +goose StatementBegin\nSELECT nothing;\n-- +goose StatementEnd\n": "11_c.sql:5:8: error[migration-fails]",
 		"SELECT 1;\n": "11_c.sql:1:1: error[goose-directive]: a migration of goose begins with -- +goose Up",
 		"-- +goose Up\n-- +goose StatementBegin\nSELECT 1;\n-- +goose Down\n": "11_c.sql:4:1: error[goose-directive]: -- +goose Down has no place here",
 	} {

@@ -352,26 +352,29 @@ func (b *Blueprint) sqlStatements() ([]string, error) {
 		}
 		statements, err := scan(string(s.data))
 		if err != nil {
-			diags.Errorf(diag.Pos{File: s.path}, "invalid-sql", "%s", err)
+			reportUnclosed(&diags, err, s.path, "")
 			continue
 		}
 		for _, stmt := range statements {
 			b.checkSQL(&diags, s, stmt)
-			out = append(out, strings.TrimSuffix(strings.TrimSpace(stmt.Text), ";"))
+			out = append(out, sourceStatement(stmt))
 		}
 	}
 	return out, diags.Err()
 }
 
+// sourceStatement returns a statement of a source as it is run.
+func sourceStatement(stmt *atlasmigrate.Stmt) string {
+	return strings.TrimSuffix(strings.TrimSpace(stmt.Text), ";")
+}
+
 // checkSQL refuses statements that reach beyond the schema or the transaction.
 func (b *Blueprint) checkSQL(diags *diag.List, s source, stmt *atlasmigrate.Stmt) {
-	before := string(s.data[:min(stmt.Pos, len(s.data))])
-	pos := diag.Pos{File: s.path, Line: strings.Count(before, "\n") + 1, Column: len(before) - strings.LastIndex(before, "\n")}
 	words := strings.Fields(strings.ToUpper(stmt.Text))
 	for _, refused := range []string{"BEGIN", "COMMIT", "ROLLBACK", "START TRANSACTION", "SET", "RESET", "CREATE SCHEMA", "DROP SCHEMA", "CREATE DATABASE", "VACUUM"} {
 		want := strings.Fields(refused)
 		if len(words) >= len(want) && slices.Equal(words[:len(want)], want) {
-			diags.Errorf(pos, "unsupported-statement", "%s does not belong in a schema's source", refused)
+			diags.Errorf(s.posAt(stmt.Pos), "unsupported-statement", "%s does not belong in a schema's source", refused)
 			diags.Hintf("names are looked up in the target's own schema; leave them unqualified")
 		}
 	}

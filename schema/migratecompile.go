@@ -116,15 +116,12 @@ func (b *Bench) runPart(ctx context.Context, r FileRun, ran int, templates []Sta
 	if !errors.As(err, &failed) || ctx.Err() != nil {
 		return err
 	}
-	m, line := r.Migration, 0
-	for i, s := range all {
-		if s.SQL == failed.Statement.SQL {
-			line = m.lines[r.Begin+ran+i]
-			break
-		}
+	pos := r.Migration.pos(0)
+	if i := slices.IndexFunc(all, func(s Statement) bool { return s.SQL == failed.Statement.SQL }); i >= 0 {
+		pos = r.Migration.placeOf(failed, r.Begin+ran+i)
 	}
 	var diags diag.List
-	diags.Errorf(m.pos(line), "migration-fails", "%s", b.said(failed.Err))
+	diags.Errorf(pos, "migration-fails", "%s", b.said(failed.Err))
 	return diags.Err()
 }
 

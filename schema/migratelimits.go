@@ -2,11 +2,13 @@ package schema
 
 import (
 	"cmp"
+	"errors"
 	"io/fs"
 	"os"
 	slashpath "path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"ariga.io/atlas/sql/migrate"
@@ -162,8 +164,43 @@ var (
 // scan cuts SQL into statements. The limit: the library looks for the E of a string
 // with escapes one byte too late, and takes the quote in E'it\'s' for its end. So
 // it sees such a quote doubled, which means the same and is as long.
+//
+// An error is an unclosedError. The limit: the library has the place in the words
+// of its error only.
 func scan(text string) ([]*migrate.Stmt, error) {
-	return (&postgres.Driver{}).ScanStmts(quotesDoubled(text))
+	statements, err := (&postgres.Driver{}).ScanStmts(quotesDoubled(text))
+	if err == nil {
+		return statements, nil
+	}
+	unclosed := &unclosedError{line: 1, column: 1, what: err.Error()}
+	if m := scanned.FindStringSubmatch(err.Error()); m != nil {
+		unclosed.line, _ = strconv.Atoi(m[1])
+		unclosed.column, _ = strconv.Atoi(m[2])
+		unclosed.what = m[3]
+	}
+	return nil, unclosed
+}
+
+var scanned = regexp.MustCompile(`^([0-9]+):([0-9]+): (.*)$`)
+
+// An unclosedError says where SQL cannot be cut into statements: at a quote or a
+// parenthesis that is not closed, mostly.
+type unclosedError struct {
+	line, column int // counted from 1
+	what         string
+}
+
+func (e *unclosedError) Error() string { return e.what }
+
+// reportUnclosed reports why a text was not cut, which in the file stands behind
+// another.
+func reportUnclosed(diags *diag.List, err error, file, before string) {
+	pos := diag.Pos{File: file, Line: 1, Column: 1}
+	var unclosed *unclosedError
+	if errors.As(err, &unclosed) {
+		pos.Line, pos.Column = unclosed.line+strings.Count(before, "\n"), max(1, unclosed.column)
+	}
+	diags.Errorf(pos, "invalid-sql", "%s", err)
 }
 
 func quotesDoubled(sql string) string {

@@ -127,6 +127,20 @@ func TestAtlasStillEndsAStringAtAnEscapedQuote(t *testing.T) {
 	}
 }
 
+func TestAtlasStillHasThePlaceInTheWordsOfItsErrors(t *testing.T) {
+	t.Parallel()
+	const text = "SELECT 1;\n\nCREATE TABLE a (id int;\n"
+	if _, err := (&postgres.Driver{}).ScanStmts(text); err == nil || !scanned.MatchString(err.Error()) {
+		t.Errorf("the library says %v: is the place in the error itself now?", err)
+	}
+	var diags diag.List
+	_, err := scan(text)
+	reportUnclosed(&diags, err, "a.sql", "-- two lines\n\n")
+	if got := diags.Error(); got != "a.sql:5:16: error[invalid-sql]: unclosed '('" {
+		t.Error(got)
+	}
+}
+
 // TestFlywayChecksum holds the checksum to the check value of CRC32, and to lines
 // without their ends.
 func TestFlywayChecksum(t *testing.T) {

@@ -35,7 +35,7 @@ type Migration struct {
 	Directory     *Directory
 
 	statements []Statement // as the file has them, with the marks of Names
-	lines      []int       // the line that each begins in
+	parts      []span      // where each stands in the text
 	text       string      // for checksums: with placeholders replaced but for the marks of Names
 	raw        []byte
 	wholesale  bool // text is what the checksum is of, not raw
@@ -60,6 +60,36 @@ func migrationKey(t MigrationType, version, description string) string {
 // pos is the place of a line of the file.
 func (m *Migration) pos(line int) diag.Pos {
 	return diag.Pos{File: filepath.Join(m.Directory.Path, filepath.FromSlash(m.Script)), Line: line, Column: 1}
+}
+
+// at is the place of one of its statements.
+func (m *Migration) at(statement int) diag.Pos {
+	return m.inFile(m.source().posAt(m.parts[statement].from))
+}
+
+// placeOf is the place of what is wrong with one of its statements.
+func (m *Migration) placeOf(failed *StatementError, statement int) diag.Pos {
+	return m.inFile(m.source().placeOf(failed, m.parts[statement]))
+}
+
+func (m *Migration) source() source { return source{path: m.pos(0).File, data: []byte(m.text)} }
+
+// inFile returns a place in the text as one in the file: where values have been put
+// into the line, the line.
+func (m *Migration) inFile(pos diag.Pos) diag.Pos {
+	if line := pos.Line - 1; lineOf(m.text, line) != lineOf(string(m.raw), line) {
+		pos.Column = 1
+	}
+	return pos
+}
+
+// lineOf returns a line of a text, counted from 0.
+func lineOf(text string, line int) string {
+	lines := strings.SplitN(text, "\n", line+2)
+	if line >= len(lines) {
+		return ""
+	}
+	return strings.TrimSuffix(lines[line], "\r")
 }
 
 // Checksum returns the file's checksum for a target of those names: Flyway's own
@@ -160,11 +190,7 @@ func numberedName(diags *diag.List, m *Migration) (version, description string) 
 
 // split cuts the text into statements.
 func (m *Migration) split(diags *diag.List) {
-	stmts, err := m.scan(diags)
-	if err != nil {
-		diags.Errorf(m.pos(0), "invalid-sql", "%s", err)
-		return
-	}
+	stmts := m.scan(diags)
 	if len(stmts) > 1 && isTransactionEnd(stmts[0].Text, "BEGIN", "START TRANSACTION") && isTransactionEnd(stmts[len(stmts)-1].Text, "COMMIT", "END") {
 		stmts = stmts[1 : len(stmts)-1] // a file is a transaction anyway
 	}
@@ -178,7 +204,7 @@ func (m *Migration) split(diags *diag.List) {
 		m.statements = append(m.statements, Statement{
 			SQL: local(sql), Comment: m.Script + ":" + strconv.Itoa(line), Transactional: !isConcurrent(sql), Hazards: []Hazard{}, Named: true,
 		})
-		m.lines = append(m.lines, line)
+		m.parts = append(m.parts, span{s.Pos, min(s.Pos+len(s.Text), len(m.text))})
 		if isConcurrent(sql) {
 			m.Transactional = false
 		}
@@ -186,7 +212,7 @@ func (m *Migration) split(diags *diag.List) {
 }
 
 // scan cuts the text with the library's scanner.
-func (m *Migration) scan(diags *diag.List) (out []*migrate.Stmt, err error) {
+func (m *Migration) scan(diags *diag.List) (out []*migrate.Stmt) {
 	parts := []textPart{{0, len(m.text)}}
 	if m.Directory.Format == FormatGoose {
 		parts = m.gooseText(diags)
@@ -194,14 +220,15 @@ func (m *Migration) scan(diags *diag.List) (out []*migrate.Stmt, err error) {
 	for _, p := range parts {
 		stmts, err := scan(m.text[p.begin:p.end])
 		if err != nil {
-			return nil, err
+			reportUnclosed(diags, err, m.pos(0).File, m.text[:p.begin])
+			return nil
 		}
 		for _, s := range stmts {
 			s.Pos += p.begin
 			out = append(out, s)
 		}
 	}
-	return out, nil
+	return out
 }
 
 func isTransactionEnd(sql string, words ...string) bool {

@@ -160,9 +160,3 @@ func nameAt(words []sqlWord) (schema, name string) {
 	}
 	return "", words[0].text
 }
-
-// posAt returns the place of a byte of the source.
-func (s source) posAt(at int) diag.Pos {
-	before := string(s.data[:min(max(at, 0), len(s.data))])
-	return diag.Pos{File: s.path, Line: strings.Count(before, "\n") + 1, Column: len(before) - strings.LastIndex(before, "\n")}
-}

@@ -28,7 +28,7 @@ func (b *Bench) checkNames(blueprint *Blueprint, c *Compiled) error {
 			r := blueprint.initial()[i]
 			for k, s := range c.Create[f.First : f.First+f.Count] { // the last that speaks of it
 				if strings.Contains(strings.ToLower(s.SQL), strings.ToLower(bareOf(l))) {
-					pos = r.Migration.pos(r.Migration.lines[r.Begin+k])
+					pos = r.Migration.at(r.Begin + k)
 				}
 			}
 		}

@@ -100,7 +100,7 @@ func (p *Planner) Compile(ctx context.Context, b *Blueprint) (*Compiled, error) 
 	}
 	keys, err := bench.runWithKeys(ctx, statements)
 	if err != nil {
-		return nil, bench.said(fmt.Errorf("the definition of %s does not work: %w", nameOf(b), err))
+		return nil, bench.said(fmt.Errorf("the definition of %s does not work: %w", nameOf(b), b.placed(bench, err)))
 	}
 	completed, err := p.complete(ctx, bench, b)
 	if err != nil {

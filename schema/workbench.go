@@ -17,6 +17,8 @@ import (
 // for concurrent use.
 type Workbench interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	// ExecContext runs statements. Its errors may say where in them they came up, by
+	// a method Character() int that counts from 1, and returns 0 for nowhere.
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	// Lines returns the lines of the schema of that name, sorted.
 	Lines(ctx context.Context, schema string) ([]Line, error)
@@ -145,11 +147,7 @@ func (b *Bench) run(ctx context.Context, schema string, statements []Statement) 
 
 // runAll is run with the search_path that there is.
 func (b *Bench) runAll(ctx context.Context, statements []Statement) error {
-	var all []string
-	for _, s := range statements {
-		all = append(all, inTransaction(s))
-	}
-	if done, err := b.atOnce(ctx, all); done || err != nil {
+	if done, err := b.atOnce(ctx, inTransactions(statements)); done || err != nil {
 		return err
 	}
 	for _, s := range statements { // one by one, to say which it is
@@ -250,6 +248,9 @@ func (b *Bench) runPlanned(ctx context.Context, statements []Statement) ([]State
 	if err := b.enter(ctx, b.Schema); err != nil {
 		return nil, err
 	}
+	if done, err := b.atOnce(ctx, inTransactions(statements)); done || err != nil {
+		return statements, err
+	}
 	var ran []Statement
 	for len(statements) > 0 {
 		var failed []Statement
@@ -283,6 +284,13 @@ func inTransaction(s Statement) string {
 		return s.SQL
 	}
 	return strings.Replace(s.SQL, " CONCURRENTLY", "", 1)
+}
+
+func inTransactions(statements []Statement) (sql []string) {
+	for _, s := range statements {
+		sql = append(sql, inTransaction(s))
+	}
+	return sql
 }
 
 // try runs one statement, or several separated by semicolons, and returns why it

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"tenantry/schema"
@@ -128,6 +129,16 @@ type saidError struct{ error }
 func (e *saidError) Error() string { return Message(e.error) }
 
 func (e *saidError) Unwrap() error { return e.error }
+
+// Character returns at which character of the statement it came up, counted from 1,
+// or 0. See schema.Workbench.
+func (e *saidError) Character() int {
+	var pg *pgconn.PgError
+	if errors.As(e.error, &pg) {
+		return int(pg.Position)
+	}
+	return 0
+}
 
 // Lines implements schema.Workbench.
 func (wb *workbench) Lines(ctx context.Context, name string) ([]schema.Line, error) {
