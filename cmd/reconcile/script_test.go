@@ -73,7 +73,7 @@ func TestScripts(t *testing.T) {
 // scripts, and in full size more of them.
 func TestScriptsThroughAPooler(t *testing.T) {
 	scripts := scriptParams(t)
-	names := []string{"drift", "if_empty", "lock_timeout", "online", "shared", "together", "destructive", "history", "one_failure", "saved_plan", "waves"}
+	names := []string{"drift", "if_empty", "lock_timeout", "online", "shared", "together", "destructive", "history", "one_failure", "saved_plan", "waves", "database_per_tenant", "moves"}
 	for _, name := range names[:pgtest.Size(4, len(names))] {
 		scripts.Files = append(scripts.Files, "testdata/script/"+name+".txtar")
 	}
@@ -193,10 +193,14 @@ func removeEmbedded(t testing.TB, dir string) {
 }
 
 // scriptCondition knows [planned], whether the tests' Atlas binary can plan on the
-// tests' server.
+// tests' server, and [pooled], whether every script goes through a pooler.
 func scriptCondition(t *testing.T) func(string) (bool, error) {
 	return func(condition string) (bool, error) {
-		if condition != "planned" {
+		switch condition {
+		case "pooled":
+			return os.Getenv(pgtest.PooledVar) != "", nil
+		case "planned":
+		default:
 			return false, fmt.Errorf("unknown condition %q", condition)
 		}
 		bin, err := embedded.Find(context.Background(), os.Getenv(pgtest.Bin))

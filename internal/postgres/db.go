@@ -131,7 +131,7 @@ func (db *DB) firstAnswer(ctx context.Context) (version string, err error) {
 	if err = db.pool.QueryRow(limited, whoAreYou).Scan(&version, &identity); err == nil {
 		db.identity.Store(&identity)
 	}
-	if db.absent = db.each && isMissing(err); db.absent {
+	if db.absent = db.each && db.isAbsent(limited, err); db.absent {
 		version, err = db.serverVersion(limited)
 	}
 	if limited.Err() != nil && ctx.Err() == nil {
@@ -289,8 +289,13 @@ func Retryable(err error) bool {
 // why in words.
 func poolerAlone(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Severity == "FATAL" && strings.HasPrefix(pg.Code, "08") &&
+	return errors.As(err, &pg) && saidByPooler(pg) &&
 		(strings.Contains(pg.Message, "server_login_retry") || strings.Contains(pg.Message, "query_wait_timeout") || strings.Contains(pg.Message, "cannot connect to server"))
+}
+
+// saidByPooler reports whether a pooler ends a connection.
+func saidByPooler(pg *pgconn.PgError) bool {
+	return pg.Severity == "FATAL" && strings.HasPrefix(pg.Code, "08")
 }
 
 // Gone implements reconcile.Database: the database is not reached, or may only be

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,10 +37,23 @@ func (db *DB) Rest() {
 	}
 }
 
-// isMissing reports whether the error says that there is no such database.
-func isMissing(err error) bool {
+// isMissing reports whether the error says that there is no such database on the
+// server. A pooler says so in the server's words, with a code of its own.
+func isMissing(err error, database string) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code == "3D000"
+	return errors.As(err, &pg) && (pg.Code == "3D000" || saidByPooler(pg) && strings.Contains(pg.Message, "database \""+database+"\" does not exist"))
+}
+
+// isAbsent reports whether there is no such database, where connecting to it has
+// failed so. A pooler that knew the database before does not say why it has none of
+// its connections any more; then the server is asked.
+func (db *DB) isAbsent(ctx context.Context, failed error) bool {
+	name := db.config.ConnConfig.Database
+	if isMissing(failed, name) || !poolerAlone(failed) {
+		return isMissing(failed, name)
+	}
+	there, err := among(ctx, db.config.ConnConfig, []string{name})
+	return err == nil && !there[name]
 }
 
 // beside connects to the maintenance database of the same server.
@@ -70,9 +84,33 @@ func (db *DB) create(ctx context.Context) error {
 	}
 	err := db.beside(ctx, func(conn *pgx.Conn) error { return createDatabase(ctx, conn, db.config.ConnConfig.Database) })
 	if err == nil {
+		err = db.enter(ctx)
+	}
+	if err == nil {
 		db.absent = false
 	}
 	return db.wrap(err)
+}
+
+// entry is how long a pooler may take to try a database again that was not there:
+// twice the server_login_retry that PgBouncer has by itself.
+const entry = 30 * time.Second
+
+// enter waits for a database that was just made to let somebody in.
+func (db *DB) enter(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, entry)
+	defer cancel()
+	for {
+		err := db.pool.Ping(ctx)
+		if !poolerAlone(err) && !isMissing(err, db.config.ConnConfig.Database) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
 }
 
 func createDatabase(ctx context.Context, conn *pgx.Conn, name string) error {

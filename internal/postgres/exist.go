@@ -90,7 +90,7 @@ func letsIn(ctx context.Context, config *pgx.ConnConfig) (bool, error) {
 	switch {
 	case err == nil:
 		return true, conn.Close(context.WithoutCancel(ctx))
-	case isMissing(err):
+	case isMissing(err, config.Database):
 		return false, nil
 	}
 	return false, fmt.Errorf("cannot connect: %s", connectReason(err))
