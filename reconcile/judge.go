@@ -57,8 +57,12 @@ func (d *databasePlanner) target(c *Change, class *class, i int) PlannedTarget {
 	}
 	t.Drift = append(t.Drift, class.drift...)
 	if class.err != nil {
+		at, ok := schema.PlaceOf(class.err)
+		if !ok {
+			at = c.Target.Source
+		}
 		t.Diagnostics = append(t.Diagnostics, Diagnostic{
-			File: c.Target.Source.File, Line: c.Target.Source.Line, Column: c.Target.Source.Column,
+			File: at.File, Line: at.Line, Column: at.Column,
 			Severity: diag.Error, Code: "cannot-plan", Message: fmt.Sprint(class.err),
 		})
 		return t

@@ -107,6 +107,15 @@ func (e *placedError) Error() string { return e.pos.String() + ": " + e.error.Er
 
 func (e *placedError) Unwrap() error { return e.error }
 
+// PlaceOf returns the place in a source that an error of a Planner is about, if it
+// knows of one.
+func PlaceOf(err error) (pos diag.Pos, ok bool) {
+	if e, ok := errors.AsType[*placedError](err); ok {
+		return e.pos, true
+	}
+	return diag.Pos{}, false
+}
+
 // placeInSQL finds a statement in the SQL sources.
 func (b *Blueprint) placeInSQL(bench *Bench, failed *StatementError) (diag.Pos, bool) {
 	for _, s := range b.sources {
