@@ -115,7 +115,7 @@ func skeleton(page []element) []string {
 
 // reference finds what GitHub or GitLab would turn into a link or a picture, in
 // text that is not code.
-var reference = regexp.MustCompile(`(?i)[@#!$%&~^]["\pL\pN]|\bgh-\d|://|\bwww\.[^\s\x{200b}]|:[a-z0-9_+-]+:|mailto:[^\s\x{200b}]`)
+var reference = regexp.MustCompile(`(?i)[@#!$%&~^]["\pL\pN]|\bgh-\d|://|\bwww\.[^\s\x{200b}]|:[a-z0-9_+-]+:|mailto:[\pL\pN._+-]`)
 
 // checkHostile fails where a text changes anything but text: the page must have
 // the skeleton that it has with a harmless one.
