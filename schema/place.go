@@ -2,6 +2,7 @@ package schema
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 
@@ -89,23 +90,26 @@ func (b *Blueprint) placed(bench *Bench, err error) error {
 		return err
 	}
 	if pos, ok := b.placeInSQL(bench, failed); ok {
-		return &placedError{pos, err}
+		return &placedError{pos, failed}
 	}
 	if pos, ok := b.placeInHCL(bench, failed); ok {
-		return &placedError{pos, err}
+		return &placedError{pos, failed}
 	}
 	return err
 }
 
 // A placedError is an error and the place in a source that it is about.
 type placedError struct {
-	pos diag.Pos
-	error
+	pos    diag.Pos
+	failed *StatementError
 }
 
-func (e *placedError) Error() string { return e.pos.String() + ": " + e.error.Error() }
+// Error says what is wrong before the statement, which may be long.
+func (e *placedError) Error() string {
+	return fmt.Sprintf("%s: %v, in: %s", e.pos, e.failed.Err, e.failed.Statement.SQL)
+}
 
-func (e *placedError) Unwrap() error { return e.error }
+func (e *placedError) Unwrap() error { return e.failed }
 
 // PlaceOf returns the place in a source that an error of a Planner is about, if it
 // knows of one.
