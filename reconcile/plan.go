@@ -258,6 +258,9 @@ type Diagnostic struct {
 	Hint     string        `json:"hint,omitempty"`
 }
 
+// Pos returns its place.
+func (d Diagnostic) Pos() diag.Pos { return diag.Pos{File: d.File, Line: d.Line, Column: d.Column} }
+
 // Diagnostics turns a list into its JSON form; it is never nil.
 func Diagnostics(list diag.List) []Diagnostic {
 	out := make([]Diagnostic, 0, len(list))
@@ -271,7 +274,7 @@ func Diagnostics(list diag.List) []Diagnostic {
 func (p *Plan) Notes() diag.List {
 	out := make(diag.List, 0, len(p.Diagnostics))
 	for _, d := range p.Diagnostics {
-		out = append(out, diag.Diagnostic{Pos: diag.Pos{File: d.File, Line: d.Line, Column: d.Column}, Severity: d.Severity, Code: d.Code, Message: d.Message, Hint: d.Hint})
+		out = append(out, diag.Diagnostic{Pos: d.Pos(), Severity: d.Severity, Code: d.Code, Message: d.Message, Hint: d.Hint})
 	}
 	return out
 }

@@ -99,7 +99,7 @@ func (d *Directory) flyway(diags *diag.List, m *Migration, vars map[string]strin
 		case "placeholderReplacement=false":
 			replace, m.wholesale = false, false
 		default:
-			diags.Errorf(diag.Pos{File: m.pos(1).File + ".conf"}, "unsupported-setting", "%s=%s is not supported for a script", key, value)
+			diags.Errorf(diag.Pos{File: m.path() + ".conf"}, "unsupported-setting", "%s=%s is not supported for a script", key, value)
 		}
 	}
 	text := string(bytes.TrimPrefix(m.raw, []byte("\ufeff")))

@@ -68,15 +68,15 @@ func (f *someOf) ReadDir(n int) ([]fs.DirEntry, error) {
 // itself, whatever it stands in.
 var gooseDirective = regexp.MustCompile(`^--\s*\+goose (.*?)\s*$`)
 
-// gooseText reads a file in goose's format: what is to be run, and what the file
-// says of how. The limits: the library leaves out every line that has "Down",
+// gooseText reads a file in goose's format: what is to be run, in parts that each
+// end a statement, and what the file says of how. The limits: the library leaves out every line that has "Down",
 // "StatementBegin" or "StatementEnd" anywhere in it, takes spaces off the ends of
 // lines, in strings too, stops without a word at a line of 64 KiB, does not know where
 // a statement stood, and reads over NO TRANSACTION, so that it runs what may not be in
 // a transaction in one. So it does not read such files.
-func (m *Migration) gooseText(diags *diag.List) (parts []textPart) {
+func (m *Migration) gooseText(diags *diag.List) (parts []span) {
 	text, offset, begun, ended, inside := m.text, 0, false, false, false
-	part := textPart{}
+	part := span{}
 	for line := range strings.Lines(text) {
 		begin := offset
 		offset += len(line)
@@ -114,7 +114,7 @@ func (m *Migration) gooseText(diags *diag.List) (parts []textPart) {
 		if part.end > part.begin {
 			parts = append(parts, part)
 		}
-		part = textPart{offset, offset}
+		part = span{offset, offset}
 	}
 	switch {
 	case !begun:
@@ -127,9 +127,6 @@ func (m *Migration) gooseText(diags *diag.List) (parts []textPart) {
 	}
 	return parts
 }
-
-// A textPart is a part of a text in which a statement ends at the latest with it.
-type textPart struct{ begin, end int }
 
 // liquibaseLine matches the lines that tell Liquibase what to do.
 var liquibaseLine = regexp.MustCompile(`(?im)^--\s*(changeset|preconditions|include|includeAll)\b(.*)$`)

@@ -59,12 +59,17 @@ func migrationKey(t MigrationType, version, description string) string {
 
 // pos is the place of a line of the file.
 func (m *Migration) pos(line int) diag.Pos {
-	return diag.Pos{File: filepath.Join(m.Directory.Path, filepath.FromSlash(m.Script)), Line: line, Column: 1}
+	return diag.Pos{File: m.path(), Line: line, Column: 1}
+}
+
+// path is the file's, with the directory's.
+func (m *Migration) path() string {
+	return filepath.Join(m.Directory.Path, filepath.FromSlash(m.Script))
 }
 
 // at is the place of one of its statements.
 func (m *Migration) at(statement int) diag.Pos {
-	return m.inFile(m.source().posAt(m.parts[statement].from))
+	return m.inFile(m.source().posAt(m.parts[statement].begin))
 }
 
 // placeOf is the place of what is wrong with one of its statements.
@@ -72,7 +77,7 @@ func (m *Migration) placeOf(failed *StatementError, statement int) diag.Pos {
 	return m.inFile(m.source().placeOf(failed, m.parts[statement]))
 }
 
-func (m *Migration) source() source { return source{path: m.pos(0).File, data: []byte(m.text)} }
+func (m *Migration) source() source { return source{path: m.path(), data: []byte(m.text)} }
 
 // inFile returns a place in the text as one in the file: where values have been put
 // into the line, the line.
@@ -213,14 +218,14 @@ func (m *Migration) split(diags *diag.List) {
 
 // scan cuts the text with the library's scanner.
 func (m *Migration) scan(diags *diag.List) (out []*migrate.Stmt) {
-	parts := []textPart{{0, len(m.text)}}
+	parts := []span{{0, len(m.text)}}
 	if m.Directory.Format == FormatGoose {
 		parts = m.gooseText(diags)
 	}
 	for _, p := range parts {
 		stmts, err := scan(m.text[p.begin:p.end])
 		if err != nil {
-			reportUnclosed(diags, err, m.pos(0).File, m.text[:p.begin])
+			reportUnclosed(diags, err, m.path(), m.text[:p.begin])
 			return nil
 		}
 		for _, s := range stmts {

@@ -35,7 +35,7 @@ func FuzzMigrationText(f *testing.F) {
 			}
 			at := 0
 			for i, s := range m.statements {
-				if s.SQL == "" || m.parts[i].from < at || m.parts[i].to < m.parts[i].from || m.parts[i].to > len(m.text) {
+				if s.SQL == "" || m.parts[i].begin < at || m.parts[i].end < m.parts[i].begin || m.parts[i].end > len(m.text) {
 					t.Fatalf("%s: statement %d is %q at %v", format, i, s.SQL, m.parts[i])
 				}
 				if !strings.HasPrefix(s.SQL, "SET LOCAL ") && !strings.Contains(s.SQL, "true") && !strings.Contains(text, `\'`) {

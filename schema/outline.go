@@ -59,11 +59,9 @@ func (b *Blueprint) outlineHCL(o *Outline) {
 	}
 	blocks := make(map[string]*hclsyntax.Block)
 	for _, s := range b.sources {
-		if file, found := hclsyntax.ParseConfig(s.data, s.path, hcl.InitialPos); isHCL(s.path) && !found.HasErrors() {
-			for _, block := range file.Body.(*hclsyntax.Body).Blocks {
-				if block.Type == "table" {
-					blocks[labelOf(block)] = block
-				}
+		for _, block := range s.blocks() {
+			if block.Type == "table" {
+				blocks[labelOf(block)] = block
 			}
 		}
 	}
@@ -86,6 +84,19 @@ func (b *Blueprint) outlineHCL(o *Outline) {
 			o.Keys = append(o.Keys, k)
 		}
 	}
+}
+
+// blocks returns the blocks of an HCL source. Others have none, nor has one that
+// cannot be read.
+func (s source) blocks() hclsyntax.Blocks {
+	if !isHCL(s.path) {
+		return nil
+	}
+	file, found := hclsyntax.ParseConfig(s.data, s.path, hcl.InitialPos)
+	if found.HasErrors() {
+		return nil
+	}
+	return file.Body.(*hclsyntax.Body).Blocks
 }
 
 // blockIn finds a block of a table by its type and label.

@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
-
-	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"tenantry/internal/diag"
 )
@@ -23,8 +21,8 @@ type complaint interface {
 	Character() int // counted from 1; 0 is nowhere
 }
 
-// A span is a part of a source, in bytes.
-type span struct{ from, to int }
+// A span is a part of a text, in bytes.
+type span struct{ begin, end int }
 
 // posAt returns the place of a byte of the source.
 func (s source) posAt(at int) diag.Pos {
@@ -37,17 +35,12 @@ func (s source) posAt(at int) diag.Pos {
 // as often as the statement, and else the beginning of the part.
 func (s source) placeOf(failed *StatementError, part span) diag.Pos {
 	sent := inTransaction(failed.Statement)
-	wrong := wordAt(sent, failed.character())
-	there, here := placesOf(wrong.text, sent), placesOf(wrong.text, string(s.data[part.from:part.to]))
-	if len(there) != len(here) {
-		return s.posAt(part.from)
+	word, at := wordAt(sent, failed.character())
+	there, here := placesOf(word, sent), placesOf(word, string(s.data[part.begin:part.end]))
+	if i := slices.Index(there, at); i >= 0 && len(there) == len(here) {
+		return s.posAt(part.begin + here[i])
 	}
-	for i, at := range there {
-		if at == wrong.at {
-			return s.posAt(part.from + here[i])
-		}
-	}
-	return s.posAt(part.from)
+	return s.posAt(part.begin)
 }
 
 // character returns where in the statement the error came up, or 0.
@@ -62,20 +55,20 @@ func (e *StatementError) character() int {
 // anyWord matches what a server points at: a word or a sign.
 var anyWord = regexp.MustCompile(`[\pL\pN_$]+|\S`)
 
-// wordAt returns the word that begins at a character, counted from 1.
-func wordAt(sql string, character int) sqlWord {
+// wordAt returns the word that begins at a character, counted from 1, and its place.
+func wordAt(sql string, character int) (word string, at int) {
 	for at := range sql {
 		if character--; character == 0 {
-			return sqlWord{text: anyWord.FindString(sql[at:]), at: at}
+			return anyWord.FindString(sql[at:]), at
 		}
 	}
-	return sqlWord{at: -1}
+	return "", -1
 }
 
 // placesOf returns where a word stands in a text.
-func placesOf(text, in string) (out []int) {
-	for _, at := range anyWord.FindAllStringIndex(in, -1) {
-		if in[at[0]:at[1]] == text {
+func placesOf(word, text string) (out []int) {
+	for _, at := range anyWord.FindAllStringIndex(text, -1) {
+		if text[at[0]:at[1]] == word {
 			out = append(out, at[0])
 		}
 	}
@@ -150,11 +143,7 @@ func (b *Blueprint) placeInHCL(bench *Bench, failed *StatementError) (diag.Pos, 
 		return diag.Pos{}, false
 	}
 	for _, s := range b.sources {
-		file, found := hclsyntax.ParseConfig(s.data, s.path, hcl.InitialPos)
-		if !isHCL(s.path) || found.HasErrors() {
-			continue
-		}
-		for _, block := range file.Body.(*hclsyntax.Body).Blocks {
+		for _, block := range s.blocks() {
 			if labelOf(block) == strings.ReplaceAll(name[1], `""`, `"`) {
 				return s.placeOf(failed, span{block.DefRange().Start.Byte, block.CloseBraceRange.End.Byte}), true
 			}

@@ -37,11 +37,11 @@ func TestWhatIsRefusedIsToldWithItsPlace(t *testing.T) {
 		s := source{path: "a", data: []byte("before;\n" + written + "\nafter;")}
 		part := span{len("before;\n"), len("before;\n" + written)}
 		failed := &StatementError{Statement: Statement{SQL: sent, Transactional: true}, Err: errors.Join(stoppedAt(len([]rune(sent[:at])) + 1))}
-		if got, want := s.placeOf(failed, part), s.posAt(part.from+want); got != want {
+		if got, want := s.placeOf(failed, part), s.posAt(part.begin+want); got != want {
 			t.Errorf("%s: told at %s, want %s", name, got, want)
 		}
 		failed.Err = errors.New("nowhere")
-		if got := s.placeOf(failed, part); got != s.posAt(part.from) {
+		if got := s.placeOf(failed, part); got != s.posAt(part.begin) {
 			t.Errorf("%s: without a place it is told at %s", name, got)
 		}
 	}

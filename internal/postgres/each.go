@@ -49,8 +49,11 @@ func isMissing(err error, database string) bool {
 // its connections any more; then the server is asked.
 func (db *DB) isAbsent(ctx context.Context, failed error) bool {
 	name := db.config.ConnConfig.Database
-	if isMissing(failed, name) || !poolerAlone(failed) {
-		return isMissing(failed, name)
+	switch {
+	case isMissing(failed, name):
+		return true
+	case !poolerAlone(failed):
+		return false
 	}
 	there, err := among(ctx, db.config.ConnConfig, []string{name})
 	return err == nil && !there[name]

@@ -14,12 +14,7 @@ import (
 // diagnostics: what is wrong with the files, then for each group of targets that
 // may not change, and each that failed, one at the place of its first target.
 func Findings(r *reconcile.Report) diag.List {
-	var list diag.List
-	for _, d := range r.Plan.Diagnostics {
-		list = append(list, diag.Diagnostic{
-			Pos: diag.Pos{File: d.File, Line: d.Line, Column: d.Column}, Severity: d.Severity, Code: d.Code, Message: d.Message, Hint: d.Hint,
-		})
-	}
+	list := r.Plan.Notes()
 	f := fleetOf(r.Plan)
 	for _, b := range blocksOf(r) {
 		if b.kind == blocked || b.kind == failed {

@@ -32,7 +32,7 @@ func mistake(d reconcile.Diagnostic) string {
 	if d.Severity != diag.Error {
 		what = inline(string(d.Severity)) + ": " + what
 	}
-	return tableRow(place(diag.Pos{File: d.File, Line: d.Line, Column: d.Column}), what+" "+inlineCode(d.Code))
+	return tableRow(place(d.Pos()), what+" "+inlineCode(d.Code))
 }
 
 // place shows a position, where it is known.
@@ -57,7 +57,7 @@ func (b *block) position() diag.Pos {
 	t := b.first()
 	for _, d := range t.Diagnostics {
 		if d.File != "" {
-			return diag.Pos{File: d.File, Line: d.Line, Column: d.Column}
+			return d.Pos()
 		}
 	}
 	if t.Source != nil {
