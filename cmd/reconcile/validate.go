@@ -59,7 +59,7 @@ func (a *app) validate() error {
 }
 
 // sayWhoCanRead tells of envs that the Atlas binary can read, where what is wrong is
-// that the native engine cannot; not of those where it is probably misspelt.
+// that the native engine cannot; not of those with a word that is probably misspelt.
 func (a *app) sayWhoCanRead(wrong error) error {
 	if a.options.engine != engineNative {
 		return wrong
@@ -69,7 +69,7 @@ func (a *app) sayWhoCanRead(wrong error) error {
 		return wrong // it is no project file for anybody
 	}
 	for _, s := range project.Services {
-		if slices.ContainsFunc(s.Needs, func(d diag.Diagnostic) bool { return !d.Misspelt() }) {
+		if len(s.Needs) > 0 && !slices.ContainsFunc(s.Needs, diag.Diagnostic.Misspelt) {
 			a.say("env %s needs the Atlas binary: --engine cli", s.Name)
 		}
 	}
